@@ -1,0 +1,5 @@
+"""Shared by all tests."""
+
+from vitzoo import compat
+
+compat.ensure_torchvision()
