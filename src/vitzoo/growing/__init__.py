@@ -1,1 +1,1 @@
-"""TODO"""
+"""Growing: blueprint → plan → populations → zoo. The only place where training meets the disk."""

@@ -1,0 +1,75 @@
+"""How a zoo is computed: what does not change the factors but changes the bits. Chosen once, recorded in zoo.json."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from vitzoo.blueprint.schema import Fields
+from vitzoo.errors import InputError
+
+CPU_STACK = 6
+CUDA_STACK = 32
+
+
+class Execution(Fields):
+    """Device kind, precision, largest stack, and threads per worker.
+
+    A zoo is resumed with the values it was begun with, so its weights do not depend on when it was interrupted.
+    """
+
+    device: Literal["cpu", "cuda"]
+    precision: Literal["float32", "bf16"]
+    stack: int = Field(ge=1, le=1024, description="most members trained together")
+    threads: int = Field(1, ge=1, description="CPU threads of one worker")
+
+
+def choose(device: str | None, precision: str | None, stack: int | None) -> Execution:
+    """Fill in what the user left open from what this machine has; imports torch.
+
+    Raises:
+        InputError: a device that is not there, or an unknown value.
+    """
+    import torch
+
+    cuda = torch.cuda.is_available()
+    device = device or ("cuda" if cuda else "cpu")
+    if device == "cuda" and not cuda:
+        raise InputError("--device cuda was asked for, but PyTorch finds no CUDA device here. Leave it out to use the CPU.")
+    fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else cpu_has_bf16()
+    values: dict[str, Any] = {
+        "device": device,
+        "precision": precision or ("bf16" if fast_bf16 else "float32"),
+        "stack": stack or (CUDA_STACK if device == "cuda" else CPU_STACK),
+    }
+    try:
+        return Execution(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"--{first['loc'][0]} {first['input']!r}: {first['msg']}.") from None
+
+
+def cpu_has_bf16() -> bool:
+    """Tell whether this CPU multiplies bf16 in hardware (AVX-512 BF16 or AMX)."""
+    info = Path("/proc/cpuinfo")
+    flags = info.read_text() if info.exists() else ""
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def agree(recorded: dict[str, Any], device: str | None, precision: str | None, stack: int | None) -> Execution:
+    """Return what a zoo was begun with; refuse other wishes, which would change its weights."""
+    execution = Execution.model_validate(recorded)
+    for name, wish in (("device", device), ("precision", precision), ("stack", stack)):
+        have = getattr(execution, name)
+        if wish is not None and wish != have:
+            raise InputError(
+                f"This zoo was begun with {name} {have!r}, and --{name} {wish} would change its weights. "
+                f"Leave --{name} out to go on, or grow a new zoo elsewhere."
+            )
+    return execution
+
+
+def cores() -> int:
+    """Number of CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,235 @@
+"""The main job: a blueprint and a place become a zoo. Safe to kill and repeat; a complete zoo is left as it is."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from vitzoo.blueprint.document import Blueprint
+from vitzoo.blueprint.expand import expand
+from vitzoo.blueprint.recipe import Recipe
+from vitzoo.errors import InputError, Interrupted, VitzooError
+from vitzoo.growing import cost, local
+from vitzoo.growing.events import Event, JobFailed
+from vitzoo.growing.execution import Execution, agree, choose, cores
+from vitzoo.growing.jobs import GrowPopulation, Job, Places, PrepareData
+from vitzoo.growing.lock import exclusive
+from vitzoo.growing.plan import Population, populations
+from vitzoo.model.timm_names import describe
+from vitzoo.zoo import Member, Zoo
+
+DONE = ("finished", "diverged")
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user may choose about how to compute; None leaves it to the machine, or to what the zoo recorded."""
+
+    device: str | None = None
+    precision: str | None = None
+    stack: int | None = None
+    workers: int | None = None
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be done, told before it starts: members in all and already done, jobs left and their cost in FLOP."""
+
+    zoo: Zoo
+    execution: Execution
+    workers: int
+    members: int
+    done: int
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What growing came to."""
+
+    zoo: Zoo
+    grown: int
+    members: int
+    diverged: int
+    seconds: float
+    failures: tuple[JobFailed, ...]
+
+
+def grow(
+    blueprint: Blueprint,
+    places: Places,
+    wishes: Wishes = Wishes(),
+    begun: Callable[[Work], None] = lambda work: None,
+    tell: Callable[[Event], None] = lambda event: None,
+    tick: Callable[[], None] = lambda: None,
+) -> Outcome:
+    """Train every member of the blueprint that the zoo lacks.
+
+    Args:
+        blueprint: what to grow; a zoo can only be continued with the blueprint it was begun with.
+        places: the zoo's directory, the data root and the cache.
+        wishes: device, precision, stack and number of workers.
+        begun: called once with the work found; ``tell`` with every event; ``tick`` several times a second.
+
+    Raises:
+        BusyError: another process grows this zoo.
+        InputError: the zoo there was begun with another blueprint or another execution.
+        Interrupted: SIGINT or SIGTERM came; everything committed stays.
+    """
+    start = time.monotonic()
+    stages = expand(blueprint)
+    recipes = [recipe for stage in stages for recipe in stage]
+    zoo = _zoo(blueprint, places, wishes, recipes)
+    execution = Execution.model_validate(zoo.execution)
+    before = _statuses(zoo, recipes)
+    if all(status in DONE for status in before.values()):
+        begun(Work(zoo, execution, 0, len(recipes), len(recipes), ()))
+        return _outcome(zoo, recipes, before, start, [])
+    with exclusive(places.zoo), _signals() as interrupted:
+        zoo.sweep()
+        _add_members(zoo, recipes)
+        before = _statuses(zoo, recipes)
+        jobs = plan_jobs(stages, before, execution, places)
+        workers = wishes.workers or (1 if execution.device == "cuda" else cores())
+        done = sum(status in DONE for status in before.values())
+        begun(Work(zoo, execution, min(workers, len(jobs)), len(recipes), done, tuple(jobs)))
+
+        def beat() -> None:
+            if interrupted:
+                raise Interrupted(
+                    f"Stopped by {signal.Signals(interrupted[0]).name}. Everything committed is kept; "
+                    "run the same command again to go on where it stopped."
+                )
+            tick()
+
+        failures = local.run(jobs, workers, execution.threads, tell, beat)
+        zoo.rebuild_catalogue()
+    return _outcome(zoo, recipes, before, start, failures)
+
+
+def plan_jobs(
+    stages: Sequence[Sequence[Recipe]], statuses: dict[str, str], execution: Execution, places: Places
+) -> list[Job]:
+    """List the jobs that are left: data first, then populations, the most expensive first within a stage."""
+    by_id = {recipe.id: recipe for stage in stages for recipe in stage}
+    prepare: dict[str, PrepareData] = {}
+    home: dict[str, str] = {}  # recipe id → id of the unfinished population that trains it
+    left: list[Job] = []
+    for stage in stages:
+        open_ = [p for p in populations(stage, execution.stack) if any(statuses[r.name] not in DONE for r in p.members)]
+        home |= {recipe.id: population.id for population in open_ for recipe in population.members}
+        jobs = [_job(population, by_id, home, prepare, execution, places) for population in open_]
+        left += sorted(jobs, key=lambda job: -job.cost)
+    return [*prepare.values(), *left]
+
+
+def _job(
+    population: Population,
+    by_id: dict[str, Recipe],
+    home: dict[str, str],
+    prepare: dict[str, PrepareData],
+    execution: Execution,
+    places: Places,
+) -> GrowPopulation:
+    shared = population.members[0]
+    size = shared.architecture.image_size
+    name = f"data-{shared.dataset.source.partition(':')[0]}-{size}-{abs(hash(shared.dataset)):x}"
+    prepare.setdefault(name, PrepareData(name, shared.dataset, size, places))
+    parents = [recipe.parent for recipe in population.members if recipe.parent is not None]
+    return GrowPopulation(
+        id=population.id,
+        recipes=tuple(population.members),
+        execution=execution,
+        places=places,
+        needs=frozenset({name, *(home[parent] for parent in parents if parent in home)}),
+        cost=sum(cost.training_flops(recipe) for recipe in population.members),
+    )
+
+
+def _zoo(blueprint: Blueprint, places: Places, wishes: Wishes, recipes: Sequence[Recipe]) -> Zoo:
+    """Open the zoo if there is one and it fits, else create it."""
+    if (places.zoo / "zoo.json").exists():
+        zoo = Zoo.open(places.zoo)
+        agree(zoo.execution, wishes.device, wishes.precision, wishes.stack)
+        _same_blueprint(zoo, recipes)
+        return zoo
+    execution = choose(wishes.device, wishes.precision, wishes.stack)
+    return Zoo.create(
+        places.zoo,
+        name=blueprint.name,
+        licence=blueprint.licence,
+        blueprint=blueprint.to_yaml(),
+        execution=execution.model_dump(),
+    )
+
+
+def _same_blueprint(zoo: Zoo, recipes: Sequence[Recipe]) -> None:
+    from vitzoo.blueprint.load import load
+
+    recorded = {recipe.id for stage in expand(load(zoo.path / "blueprint.yaml")) for recipe in stage}
+    wanted = {recipe.id for recipe in recipes}
+    if recorded != wanted:
+        raise InputError(
+            f"The zoo {str(zoo.path)!r} was begun with another blueprint: {len(recorded & wanted)} of its {len(recorded)} "
+            f"members are among the {len(wanted)} asked for. Choose another --zoo, or go on with its own: "
+            f"vitzoo grow {zoo.path / 'blueprint.yaml'} --zoo {zoo.path}"
+        )
+
+
+def _add_members(zoo: Zoo, recipes: Sequence[Recipe]) -> None:
+    names = {recipe.id: recipe.name for recipe in recipes}
+    for recipe in recipes:
+        zoo.add_member(config_of(recipe, names))
+
+
+def config_of(recipe: Recipe, names: dict[str, str]) -> dict:
+    """Return a member's config.json: identity, lineage, recipe, and what timm reads."""
+    parent = None if recipe.parent is None else {"member": names[recipe.parent], "id": recipe.parent}
+    return {
+        "format": 1,
+        "name": recipe.name,
+        "id": recipe.id,
+        "stage": recipe.stage,
+        "parent": parent,
+        "recipe": recipe.model_dump(mode="json"),
+        **describe(recipe.architecture, recipe.dataset),
+    }
+
+
+def _statuses(zoo: Zoo, recipes: Sequence[Recipe]) -> dict[str, str]:
+    found: dict[str, Member] = {member.name: member for member in zoo.members()}
+    return {recipe.name: found[recipe.name].status if recipe.name in found else "planned" for recipe in recipes}
+
+
+def _outcome(
+    zoo: Zoo, recipes: Sequence[Recipe], before: dict[str, str], start: float, failures: Sequence[JobFailed]
+) -> Outcome:
+    after = _statuses(zoo, recipes)
+    grown = sum(after[name] in DONE and before[name] not in DONE for name in after)
+    diverged = sum(status == "diverged" for status in after.values())
+    return Outcome(zoo, grown, len(recipes), diverged, time.monotonic() - start, tuple(failures))
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list instead of dying of them; elsewhere than in the main thread do nothing."""
+    received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
+    old = {s: signal.signal(s, lambda number, frame: received.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def raise_first(failures: Sequence[JobFailed]) -> None:
+    """Raise the first failure as the error it was, with its exit code."""
+    if failures:
+        error = VitzooError(failures[0].text)
+        error.exit_code = failures[0].exit_code
+        raise error

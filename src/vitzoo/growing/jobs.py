@@ -1,0 +1,46 @@
+"""Jobs: what engines schedule. Doing one twice changes nothing, because the zoo knows what it holds."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vitzoo.blueprint.recipe import Recipe
+from vitzoo.blueprint.schema import Dataset
+from vitzoo.growing.execution import Execution
+
+FOLDER = ".grow"  # inside the zoo: the lock and the states of unfinished populations
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where things are: the zoo, the data root, the cache of decoded data, and whether downloads are allowed."""
+
+    zoo: Path
+    data: Path
+    cache: Path
+    download: bool = False
+
+
+@dataclass(frozen=True)
+class PrepareData:
+    """Decode a data set once, before populations that use it start."""
+
+    id: str
+    dataset: Dataset
+    image_size: int
+    places: Places
+    needs: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class GrowPopulation:
+    """Train a population's members to their last epoch. ``needs`` are ids of jobs that must be done before."""
+
+    id: str
+    recipes: tuple[Recipe, ...]
+    execution: Execution
+    places: Places
+    needs: frozenset[str]
+    cost: float
+
+
+Job = PrepareData | GrowPopulation

@@ -1,0 +1,141 @@
+"""Grow one population into the zoo: begin or resume, train, and commit every epoch behind the training's back."""
+
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from types import TracebackType
+
+import torch
+
+from vitzoo.blueprint.recipe import Recipe
+from vitzoo.blueprint.schema import Dataset
+from vitzoo.data.device import DeviceSplit
+from vitzoo.data.images import Images
+from vitzoo.data.load import load
+from vitzoo.growing import resume
+from vitzoo.growing.events import EpochDone, Event, Note
+from vitzoo.growing.jobs import GrowPopulation, Places, PrepareData
+from vitzoo.model.layout import Layout
+from vitzoo.training import loop
+from vitzoo.training.compute import Compute
+from vitzoo.training.start import from_parent, from_scratch
+from vitzoo.zoo import Member, Zoo
+
+Tell = Callable[[Event], None]
+Check = Callable[[], None]
+
+
+def prepare(job: PrepareData, tell: Tell) -> None:
+    """Decode a data set into the cache unless it is there."""
+    tell(Note(f"Preparing {job.dataset.source} at {job.image_size}×{job.image_size}."))
+    load_images(job.dataset, job.image_size, job.places)
+
+
+def load_images(dataset: Dataset, image_size: int, places: Places) -> Images:
+    """Load a data set from the cache, decoding it first where that has not happened."""
+    return load(dataset, image_size, places.data, places.cache, download=places.download)
+
+
+@lru_cache(maxsize=2)
+def _splits(dataset: Dataset, image_size: int, places: Places, device: str) -> tuple[DeviceSplit, DeviceSplit, int]:
+    # Populations follow one another on the same data; keep it on the device between them.
+    images = load_images(dataset, image_size, places)
+    train, test = (DeviceSplit(x, y, device) for x, y in ((images.x_train, images.y_train), (images.x_test, images.y_test)))
+    return train, test, images.classes
+
+
+def grow(job: GrowPopulation, tell: Tell, check: Check) -> None:
+    """Train the job's members and commit all they leave; continue where an earlier call was stopped."""
+    zoo = Zoo.open(job.places.zoo)
+    members = [zoo.member(recipe.name) for recipe in job.recipes]
+    recipe = job.recipes[0]
+    data = _splits(recipe.dataset, recipe.architecture.image_size, job.places, job.execution.device)
+    population = loop.Population(job.recipes, *data, Compute(job.execution.device, job.execution.precision))
+    path = resume.path_of(job.places.zoo, job.id)
+    store = Store(job, members, population.layout, tell)
+    saved = resume.read(path)
+    if saved is None:
+        state = loop.begin(population, [start(zoo, recipe, member) for recipe, member in zip(job.recipes, members, strict=True)])
+    else:
+        store.commit(saved)  # whatever of its epoch the kill left uncommitted
+        state = resume.on_device(saved.state, job.execution.device)
+    with Writer(lambda epoch: (resume.write(path, epoch), store.commit(epoch))) as writer:
+        for epoch in loop.train(population, state, check):
+            writer.put(epoch)
+    path.unlink(missing_ok=True)
+
+
+def start(zoo: Zoo, recipe: Recipe, member: Member) -> dict[str, torch.Tensor]:
+    """Return a member's first tensors: drawn, or its parent's last checkpoint under a new head."""
+    if member.parent is None:
+        return from_scratch(recipe)
+    return from_parent(recipe, zoo.checkpoint(member.parent).state_dict())
+
+
+class Store:
+    """Puts epochs of a population into the zoo: metrics lines, checkpoints with their parents, divergence."""
+
+    def __init__(self, job: GrowPopulation, members: Sequence[Member], layout: Layout, tell: Tell):
+        self.job, self.members, self.layout, self.tell = job, members, layout, tell
+        recipe = job.recipes[0]
+        self.last = recipe.hyperparameters.epochs
+        self.kept = set(recipe.checkpoints.epochs(self.last))
+
+    def commit(self, epoch: loop.Epoch) -> None:
+        """Commit one epoch of all members; doing it twice changes nothing."""
+        flat = epoch.state.flat
+        for i, member in enumerate(self.members):
+            metrics = epoch.metrics[i]
+            if metrics is None:
+                continue
+            if i in epoch.diverged:
+                member.record_divergence(epoch.number, metrics)
+            elif epoch.number in self.kept:
+                tensors = {name: view.numpy() for name, view in self.layout.views(flat[i]).items()}
+                member.commit(epoch.number, tensors, metrics, self.parent(member, epoch.number))
+            else:
+                member.record_epoch(epoch.number, metrics)
+        names = [member.name for member in self.members]
+        told = dict(zip(names, epoch.metrics, strict=True))
+        self.tell(EpochDone(self.job.id, epoch.number, told, [names[i] for i in epoch.diverged]))
+
+    def parent(self, member: Member, epoch: int) -> dict[str, str | int] | None:
+        """Return what these weights came from: the member's kept checkpoint before, or its parent's last one."""
+        earlier = [e for e in member.epochs() if e < epoch]
+        source = member.checkpoint(earlier[-1]) if earlier else member.parent and member.parent.checkpoint()
+        return source and {"member": source.member.name, "epoch": source.epoch, "sha256": source.sha256}
+
+
+class Writer:
+    """A thread that stores epochs in order while the next one is trained; two may wait, then training waits."""
+
+    def __init__(self, store: Callable[[loop.Epoch], object]):
+        self._store = store
+        self._queue: queue.Queue[loop.Epoch | None] = queue.Queue(maxsize=2)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
+
+    def __enter__(self) -> "Writer":
+        self._thread.start()
+        return self
+
+    def put(self, epoch: loop.Epoch) -> None:
+        """Hand over an epoch; raises what storing an earlier one raised."""
+        if self._error is not None:
+            raise self._error
+        self._queue.put(epoch)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._queue.put(None)
+        self._thread.join()
+        if self._error is not None and error is None:
+            raise self._error
+
+    def _run(self) -> None:
+        while (epoch := self._queue.get()) is not None:
+            if self._error is None:
+                try:
+                    self._store(epoch)
+                except BaseException as error:  # handed to the training thread, which raises it
+                    self._error = error

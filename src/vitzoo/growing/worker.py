@@ -1,0 +1,72 @@
+"""A worker process: takes jobs from a pipe, does them one after another, tells what happens."""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import traceback
+from multiprocessing.connection import Connection
+
+from vitzoo.errors import VitzooError
+from vitzoo.growing.events import Event, JobDone, JobFailed, JobStopped
+from vitzoo.growing.jobs import GrowPopulation, Job
+
+PR_SET_PDEATHSIG = 1
+
+
+class Stopped(Exception):
+    """Raised at a step boundary after the grower asked to stop."""
+
+
+def main(pipe: Connection, threads: int, grower: int) -> None:
+    """Serve jobs until the pipe closes; SIGTERM ends the current one at its next step."""
+    _die_with(grower)
+    stop = threading.Event()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal signals the whole group; the grower decides
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    lock = threading.Lock()
+
+    def tell(event: Event) -> None:
+        with lock:  # the writer thread tells too
+            pipe.send(event)
+
+    import torch
+
+    torch.set_num_threads(threads)
+    try:
+        while not stop.is_set() and (job := pipe.recv()) is not None:
+            tell(_do(job, tell, stop))
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the grower is gone, and with it the reason to work
+
+
+def _do(job: Job, tell, stop: threading.Event) -> Event:
+    from vitzoo.growing import populate
+
+    def check() -> None:
+        if stop.is_set():
+            raise Stopped
+
+    try:
+        if isinstance(job, GrowPopulation):
+            populate.grow(job, tell, check)
+        else:
+            populate.prepare(job, tell)
+    except Stopped:
+        return JobStopped(job.id)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        raise
+    except VitzooError as error:
+        return JobFailed(job.id, str(error), error.exit_code, traceback.format_exc())
+    except Exception as error:
+        return JobFailed(job.id, f"{type(error).__name__}: {error}", 1, traceback.format_exc())
+    return JobDone(job.id)
+
+
+def _die_with(grower: int) -> None:
+    """Ask the kernel to end this process with its grower, so that nobody writes to a zoo without holding its lock."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != grower:
+        sys.exit(1)

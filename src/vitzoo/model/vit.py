@@ -1,0 +1,112 @@
+"""The vision transformer as a function of a dict of tensors with a leading axis K: one code for one and for many.
+
+Architecture: Dosovitskiy et al. (2020), as timm builds it (pre-norm, class token, learned positions, exact GELU,
+LayerNorm ε 1e-6, biased qkv); names are timm's. Linear layers are batched matrix products over K, attention folds
+K into the batch, LayerNorm's affine part broadcasts over K.
+
+Axes: K members, B images, T tokens, D width, H attention heads, C outputs.
+"""
+
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vitzoo.blueprint.schema import Backbone
+from vitzoo.model.attention import attend
+
+EPS = 1e-6
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Map x [K, N, I] by weight [K, O, I] and bias [K, O] to [K, N, O], each member by its own."""
+    return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """Normalise the last axis of x [K, N, D]; weight and bias [K, D] are each member's own."""
+    return torch.addcmul(bias.unsqueeze(1), F.layer_norm(x, x.shape[-1:], eps=EPS), weight.unsqueeze(1))
+
+
+def patches(images: Tensor, size: int) -> Tensor:
+    """Cut images [..., B, C, S, S] into flat patches [..., B, T-1, C·size²], channel first as a convolution reads them.
+
+    >>> patches(torch.zeros(5, 3, 8, 8), 4).shape
+    torch.Size([5, 4, 48])
+    """
+    *lead, channels, height, width = images.shape
+    grid = images.reshape(*lead, channels, height // size, size, width // size, size)
+    n = len(lead)
+    order = (*range(n), n + 1, n + 3, n, n + 2, n + 4)
+    return grid.permute(order).reshape(*lead, (height // size) * (width // size), channels * size * size)
+
+
+def embed(params: Mapping[str, Tensor], images: Tensor, arch: Backbone) -> Tensor:
+    """Turn images [B, 3, S, S], or [K, B, 3, S, S] when members see their own, into tokens [K, B, T, D]."""
+    weight = params["patch_embed.proj.weight"]
+    k, d = weight.shape[0], arch.dim
+    cut = patches(images, arch.patch_size)
+    cut = cut if cut.dim() == 4 else cut.unsqueeze(0)
+    b, t = cut.shape[1:3]
+    x = linear(cut.flatten(1, 2).expand(k, -1, -1), weight.flatten(2), params["patch_embed.proj.bias"])
+    cls = params["cls_token"].expand(k, b, 1, d)
+    return torch.cat([cls, x.view(k, b, t, d)], dim=2) + params["pos_embed"]
+
+
+def self_attention(params: Mapping[str, Tensor], prefix: str, x: Tensor, batch: int, heads: int) -> Tensor:
+    """Multi-head self-attention of tokens x [K, B·T, D]."""
+    k, n, d = x.shape
+    t, width = n // batch, d // heads
+    qkv = linear(x, params[f"{prefix}.qkv.weight"], params[f"{prefix}.qkv.bias"])
+    q, key, v = qkv.view(k * batch, t, 3, heads, width).permute(2, 0, 3, 1, 4).unbind(0)
+    mixed = attend(q, key, v).transpose(1, 2).reshape(k, n, d)
+    return linear(mixed, params[f"{prefix}.proj.weight"], params[f"{prefix}.proj.bias"])
+
+
+def mlp(params: Mapping[str, Tensor], prefix: str, x: Tensor) -> Tensor:
+    """Two linear maps with a GELU between, of tokens x [K, N, D]."""
+    inner = F.gelu(linear(x, params[f"{prefix}.fc1.weight"], params[f"{prefix}.fc1.bias"]))
+    return linear(inner, params[f"{prefix}.fc2.weight"], params[f"{prefix}.fc2.bias"])
+
+
+def head(params: Mapping[str, Tensor], x: Tensor) -> Tensor:
+    """Map class tokens x [K, B, D] to outputs [K, B, C] by a linear head or an MLP head, told apart by its names."""
+    if "head.weight" in params:
+        return linear(x, params["head.weight"], params["head.bias"])
+    inner = F.relu(linear(x, params["head.0.weight"], params["head.0.bias"]))
+    return linear(inner, params["head.2.weight"], params["head.2.bias"])
+
+
+def forward(params: Mapping[str, Tensor], images: Tensor, arch: Backbone, keep: Tensor | None = None) -> Tensor:
+    """Compute the outputs of a population.
+
+    Args:
+        params: tensors [K, *shape] under timm's names, all of one dtype.
+        images: [B, 3, S, S] seen by all members, or [K, B, 3, S, S]; same dtype as the parameters.
+        arch: the architecture.
+        keep: [depth, 2, B] factors of the residual branches (0 or 1/keep rate), the stochastic depth of
+            Huang et al. (2016) drawn by the caller; None keeps everything.
+
+    Returns:
+        Outputs [K, B, C] in the parameters' dtype.
+    """
+    x = embed(params, images, arch)
+    k, b, t, d = x.shape
+    x = x.reshape(k, b * t, d)
+    for i in range(arch.depth):
+        block = f"blocks.{i}"
+        y = layer_norm(x, params[f"{block}.norm1.weight"], params[f"{block}.norm1.bias"])
+        y = self_attention(params, f"{block}.attn", y, b, arch.heads)
+        x = x + (y if keep is None else drop(y, keep[i, 0], t))
+        y = layer_norm(x, params[f"{block}.norm2.weight"], params[f"{block}.norm2.bias"])
+        y = mlp(params, f"{block}.mlp", y)
+        x = x + (y if keep is None else drop(y, keep[i, 1], t))
+    # Only the class token is read, so the last norm is applied to it alone.
+    cls = layer_norm(x.view(k, b, t, d)[:, :, 0], params["norm.weight"], params["norm.bias"])
+    return head(params, cls)
+
+
+def drop(branch: Tensor, keep: Tensor, t: int) -> Tensor:
+    """Scale the residual branch [K, B·T, D] of each image by its factor keep [B]."""
+    return branch * keep.to(branch.dtype).repeat_interleave(t).view(1, -1, 1)

@@ -1,0 +1,25 @@
+"""Where and in which precision a population is computed. Weights and moments are always kept in float32 or better."""
+
+from dataclasses import dataclass
+
+import torch
+
+DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "float64": torch.float64}
+
+
+@dataclass(frozen=True)
+class Compute:
+    """A device and a precision: float32, bf16 (weights cast for each step), or float64 (tests)."""
+
+    device: str = "cpu"
+    precision: str = "float32"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Dtype of activations and of the weights as the model sees them."""
+        return DTYPES[self.precision]
+
+    @property
+    def master(self) -> torch.dtype:
+        """Dtype of the weights and moments that are kept."""
+        return torch.float64 if self.precision == "float64" else torch.float32

@@ -1,0 +1,43 @@
+"""Loss and accuracy of a population over a whole split: no image is left out."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from vitzoo.blueprint.schema import Backbone
+from vitzoo.data.device import DeviceSplit
+from vitzoo.model.vit import forward
+from vitzoo.training.objectives import Objective
+
+Stop = Callable[[], None]
+
+
+@torch.no_grad()
+def evaluate(
+    params: Mapping[str, Tensor],
+    arch: Backbone,
+    objective: Objective,
+    split: DeviceSplit,
+    batch_size: int,
+    key: tuple[int | str, ...],
+    check: Stop = lambda: None,
+) -> tuple[Tensor, Tensor]:
+    """Return mean loss [K] and accuracy [K] in [0, 1], float64, over all images of ``split``.
+
+    ``key`` fixes the draws of objectives that draw (the two views of contrastive training).
+    """
+    dtype = next(iter(params.values())).dtype
+    total = len(split)
+    loss: Tensor | float = 0.0
+    right: Tensor | float = 0.0
+    for start in range(0, total, batch_size):
+        check()
+        index = torch.arange(start, min(start + batch_size, total))
+        batch = objective.test_batch(*split.gather(index), key=(*key, start))
+        score = objective.score(forward(params, batch.images.to(dtype), arch), batch)
+        loss = loss + score.loss.double().sum(1)
+        right = right + score.right.double().sum(1)
+    seen = total * objective.views
+    assert isinstance(loss, Tensor) and isinstance(right, Tensor)
+    return loss / seen, right / seen

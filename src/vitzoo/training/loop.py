@@ -1,0 +1,206 @@
+"""The life of a population: epochs of steps over a matrix of weights [K, P], reported one by one.
+
+``train`` is a generator without side effects on disk: the caller stores what it yields. Everything random is keyed by
+(seed, epoch, step), so continuing from a yielded state gives the same bits as never having stopped.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vitzoo.blueprint.recipe import Recipe
+from vitzoo.data.augment import Pipeline
+from vitzoo.data.device import DeviceSplit
+from vitzoo.data.order import epoch_order
+from vitzoo.model.layout import Layout
+from vitzoo.model.vit import forward
+from vitzoo.training import optim
+from vitzoo.training.compute import Compute
+from vitzoo.training.depth import keep_factors
+from vitzoo.training.evaluate import evaluate
+from vitzoo.training.objectives import OBJECTIVES, Batch
+from vitzoo.training.schedule import factor
+
+Metrics = dict[str, Any]
+
+
+@dataclass
+class State:
+    """What a population carries from epoch to epoch: weights and moments [K, P], and who is still alive."""
+
+    epoch: int
+    flat: Tensor
+    moments: optim.Moments
+    alive: list[bool]
+
+    def copy(self) -> "State":
+        """Return a copy on the CPU that later steps do not change."""
+        moments = {name: tensor.to("cpu", copy=True) for name, tensor in self.moments.items()}
+        return State(self.epoch, self.flat.detach().to("cpu", copy=True), moments, list(self.alive))
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch left: each member's metrics (None once it is dead), those that died in it, and the state."""
+
+    number: int
+    metrics: list[Metrics | None]
+    diverged: list[int]
+    state: State
+
+
+@dataclass(frozen=True)
+class Population:
+    """Members that share a stack, and the data they see. Their recipes differ in optimizer, rates and parent only."""
+
+    recipes: Sequence[Recipe]
+    train: DeviceSplit
+    test: DeviceSplit
+    classes: int
+    compute: Compute
+
+    @property
+    def shared(self) -> Recipe:
+        """The recipe that stands for what all members have in common."""
+        return self.recipes[0]
+
+    @property
+    def layout(self) -> Layout:
+        """Layout of one member's row."""
+        return Layout.of(self.shared.architecture)
+
+    @property
+    def steps(self) -> int:
+        """Steps of one epoch; the last incomplete batch is dropped in training."""
+        return len(self.train) // self.shared.hyperparameters.batch_size
+
+
+def begin(population: Population, starts: Sequence[dict[str, Tensor]]) -> State:
+    """Stack the members' first tensors into the state before training."""
+    layout, compute = population.layout, population.compute
+    flat = torch.stack([layout.pack(tensors) for tensors in starts]).to(compute.device, compute.master)
+    groups = optim.arrange([r.hyperparameters for r in population.recipes], flat)
+    return State(0, flat, optim.moments(groups, flat), [True] * len(starts))
+
+
+def train(population: Population, state: State, check: Callable[[], None] = lambda: None) -> Iterator[Epoch]:
+    """Train from ``state`` to the last epoch, yielding after every epoch (and before the first, as epoch 0).
+
+    ``check`` is called before every step; raising from it stops the training.
+    """
+    loop = _Loop(population, state, check)
+    if state.epoch == 0:
+        yield loop.report({}, first=True)
+    while state.epoch < population.shared.hyperparameters.epochs and any(state.alive):
+        before = state.flat.clone()
+        state.epoch += 1
+        running = loop.epoch()
+        yield loop.report(running, before=before)
+
+
+class _Loop:
+    """The moving parts of one run, so that a step reads as a step."""
+
+    def __init__(self, population: Population, state: State, check: Callable[[], None]):
+        recipe = population.shared
+        self.population, self.state, self.check = population, state, check
+        self.hyper, self.arch, self.layout = recipe.hyperparameters, recipe.architecture, population.layout
+        pipeline = Pipeline(
+            recipe.augmentation, recipe.hyperparameters, recipe.dataset, recipe.architecture.image_size, population.classes
+        )
+        self.objective = OBJECTIVES[self.hyper.task](recipe, pipeline)
+        self.groups = optim.arrange([r.hyperparameters for r in population.recipes], state.flat)
+
+    def epoch(self) -> Metrics:
+        """Run one epoch; return online loss and accuracy [K] and the rate."""
+        begun = time.perf_counter()
+        k, device = len(self.state.alive), self.state.flat.device
+        loss = torch.zeros(k, dtype=torch.float64, device=device)
+        right = torch.zeros_like(loss)
+        order = epoch_order(len(self.population.train), self.hyper.batch_size, self.hyper.seed, self.state.epoch)
+        for step, index in enumerate(order):
+            self.check()
+            losses, rights = self.step(step, torch.as_tensor(index))
+            loss += losses
+            right += rights
+        seen = len(order) * self.hyper.batch_size
+        metrics = {"train_loss": loss / (seen * self.objective.views), "train_acc": right / (seen * self.objective.views)}
+        rate = k * seen / (time.perf_counter() - begun)
+        return metrics | {"images_per_second": rate}
+
+    def step(self, step: int, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw, forward, backward, update; return the batch's summed loss and right answers [K]."""
+        key = (self.hyper.seed, self.state.epoch, step)
+        batch = self.objective.train_batch(*self.population.train.gather(index), key)
+        keep = keep_factors(self.hyper.stochastic_depth, self.arch.depth, len(batch.images), key)
+        loss, right, grad = gradient(self, batch, keep)
+        if self.hyper.clip is not None:
+            grad = optim.clip_rows(grad, self.hyper.clip)
+        done = (self.state.epoch - 1) * self.population.steps + step
+        scale = self.alive * factor(self.hyper, done, self.population.steps)
+        optim.update(self.groups, self.state.flat, grad, self.state.moments, done + 1, scale)
+        return loss, right
+
+    @property
+    def alive(self) -> Tensor:
+        """Column [K, 1]: 1 for members that train, 0 for those that diverged."""
+        return torch.tensor(self.state.alive).to(self.state.flat).unsqueeze(1)
+
+    def params(self) -> dict[str, Tensor]:
+        """The members' tensors as the model sees them."""
+        return self.layout.views(self.state.flat.to(self.population.compute.dtype))
+
+    def test(self, split: DeviceSplit, name: str) -> tuple[Tensor, Tensor]:
+        key = (self.hyper.seed, name)
+        return evaluate(self.params(), self.arch, self.objective, split, self.hyper.batch_size, key, self.check)
+
+    def report(self, running: Metrics, before: Tensor | None = None, first: bool = False) -> Epoch:
+        """Evaluate, bury the dead, and describe the epoch."""
+        nothing = torch.full((len(self.state.alive),), float("nan"))
+        columns: Metrics = {"train_loss": nothing, "train_acc": nothing} | running
+        columns["test_loss"], columns["test_acc"] = self.test(self.population.test, "test")
+        if self.state.epoch == self.hyper.epochs:
+            columns["train_loss_clean"], columns["train_acc_clean"] = self.test(self.population.train, "train")
+        diverged = [] if first else self.bury(columns, before)
+        factor_now = 0.0 if first else factor(self.hyper, self.state.epoch * self.population.steps - 1, self.population.steps)
+        metrics = [
+            self.row(columns, i, factor_now) if alive or i in diverged else None for i, alive in enumerate(self.state.alive)
+        ]
+        return Epoch(self.state.epoch, metrics, diverged, self.state.copy())
+
+    def bury(self, columns: Metrics, before: Tensor | None) -> list[int]:
+        """Find members whose loss or weights are no longer finite, put them back to their last finite weights."""
+        fine = columns["train_loss"].isfinite() & columns["test_loss"].isfinite() & self.state.flat.isfinite().all(dim=1)
+        dead = [i for i, ok in enumerate(fine.tolist()) if self.state.alive[i] and not ok]
+        for i in dead:
+            assert before is not None
+            self.state.alive[i] = False
+            self.state.flat[i] = before[i]
+            for moment in self.state.moments.values():
+                moment[i] = 0
+        return dead
+
+    def row(self, columns: Metrics, i: int, factor_now: float) -> Metrics:
+        """One member's line of result.json; what is not finite or not known is None."""
+        line = {name: _number(column[i]) if isinstance(column, Tensor) else _number(column) for name, column in columns.items()}
+        return line | {"lr_now": self.population.recipes[i].hyperparameters.lr * factor_now}
+
+
+def gradient(loop: _Loop, batch: Batch, keep: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    """Return summed loss [K], right answers [K] and the gradient [K, P] of each member's mean loss."""
+    compute = loop.population.compute
+    flat = loop.state.flat.to(compute.dtype, copy=True).requires_grad_()
+    keep = None if keep is None else keep.to(compute.device)
+    outputs = forward(loop.layout.views(flat), batch.images.to(compute.dtype), loop.arch, keep)
+    score = loop.objective.score(outputs, batch)
+    (grad,) = torch.autograd.grad(score.loss.mean(1).sum(), flat)
+    return score.loss.detach().double().sum(1), score.right.double().sum(1), grad.to(compute.master)
+
+
+def _number(value: Any) -> float | None:
+    number = float(value)
+    return number if number - number == 0 else None

@@ -1,0 +1,29 @@
+"""Cross-entropy against soft targets: labels, smoothed and mixed as the recipe says."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from vitzoo.training.objectives.base import Batch, Objective, Score
+
+
+class Supervised(Objective):
+    """Classification. Online accuracy is against the labels of the images before mixing, as in the released code."""
+
+    views = 1
+
+    def train_batch(self, images: Tensor, labels: Tensor, key: tuple[int, ...]) -> Batch:
+        augmented, targets = self.pipeline.train_batch(images, labels, key)
+        return Batch(augmented, targets, labels)
+
+    def test_batch(self, images: Tensor, labels: Tensor, key: tuple[int, ...]) -> Batch:
+        return Batch(self.pipeline.eval_batch(images), None, labels)
+
+    def score(self, outputs: Tensor, batch: Batch) -> Score:
+        outputs = outputs.float() if outputs.dtype.itemsize < 4 else outputs
+        logp = F.log_softmax(outputs, dim=-1)
+        if batch.targets is None:
+            index = batch.labels.view(1, -1, 1).expand(outputs.shape[0], -1, 1)
+            loss = -logp.gather(2, index).squeeze(2)
+        else:
+            loss = -(batch.targets.to(logp.dtype) * logp).sum(-1)
+        return Score(loss, outputs.argmax(-1) == batch.labels)
