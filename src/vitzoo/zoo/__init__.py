@@ -1,1 +1,7 @@
-"""TODO"""
+"""The zoo on disk: format, commit, catalogue, verify. The specification is ``docs/format.md``."""
+
+from vitzoo.zoo.checkpoint import Checkpoint
+from vitzoo.zoo.member import Member
+from vitzoo.zoo.store import Zoo
+
+__all__ = ["Checkpoint", "Member", "Zoo"]

@@ -1,0 +1,82 @@
+"""Committing a checkpoint: stage, sync, one rename. A visible checkpoint is complete; doing it twice changes nothing."""
+
+import hashlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vitzoo.errors import InputError, IntegrityError
+from vitzoo.zoo import atomic, safetensors_io
+from vitzoo.zoo.checkpoint import read_manifest
+from vitzoo.zoo.layout import CONFIG, MANIFEST, WEIGHTS, checkpoint_name
+from vitzoo.zoo.strict_json import encode, number
+
+
+def clean_metrics(metrics: Mapping[str, Any]) -> dict[str, int | float | None]:
+    """Return metrics as they are stored; InputError names one that cannot be."""
+    from vitzoo.zoo.layout import METRIC_NAME
+
+    cleaned = {}
+    for name, value in metrics.items():
+        if not isinstance(name, str) or not METRIC_NAME.fullmatch(name) or name in ("epoch", "diverged"):
+            raise InputError(f"{name!r} cannot name a metric; use a letter, then letters, digits and '_'.")
+        try:
+            cleaned[name] = number(value)
+        except TypeError:
+            raise InputError(f"Metric {name!r} is {type(value).__name__}, not a number.") from None
+    return cleaned
+
+
+def write_checkpoint(
+    directory: Path, epoch: int, config: bytes, tensors: Mapping[str, Any], manifest: dict[str, Any]
+) -> str:
+    """Write a checkpoint into a member's directory and return its digest.
+
+    ``manifest`` lacks only ``files``. If the epoch is there with the same digest nothing changes; with another
+    one it is an IntegrityError. If anything fails, nothing is visible and the call can be repeated.
+    """
+    target = directory / checkpoint_name(epoch)
+    staged = atomic.staging_path(directory, str(epoch))
+    with atomic.storing(target):
+        try:
+            staged.mkdir()
+            sha256 = _fill(staged, config, tensors, manifest)
+            if not target.exists():
+                _publish(staged, target)
+        finally:
+            # Gone if it was renamed; left if the epoch was there already or something failed.
+            atomic.discard(staged)
+        _check_same(target, manifest["member"], epoch, sha256)
+        atomic.sync_directory(directory)
+    return sha256
+
+
+def _fill(staged: Path, config: bytes, tensors: Mapping[str, Any], manifest: dict[str, Any]) -> str:
+    sha256, size = safetensors_io.write(staged / WEIGHTS, tensors)
+    files = {
+        WEIGHTS: {"sha256": sha256, "size": size},
+        CONFIG: {"sha256": hashlib.sha256(config).hexdigest(), "size": len(config)},
+    }
+    atomic.write_synced(staged / CONFIG, config)
+    atomic.write_synced(staged / MANIFEST, encode(manifest | {"files": files}))
+    atomic.sync_directory(staged)
+    return sha256
+
+
+def _publish(staged: Path, target: Path) -> None:
+    try:
+        os.rename(staged, target)
+    except OSError:
+        if not target.exists():  # otherwise another process was faster, with the same digest or not
+            raise
+
+
+def _check_same(target: Path, member: str, epoch: int, sha256: str) -> None:
+    found = read_manifest(target, member, epoch)["files"][WEIGHTS]["sha256"]
+    if found != sha256:
+        raise IntegrityError(
+            f"{target} is there already with other weights (sha256 {found[:12]}…, now {sha256[:12]}…). A checkpoint "
+            "never changes: the run was not reproduced bit for bit, for example on another device or torch version. "
+            "Grow into a new zoo, or remove this member's directory to train it again."
+        )

@@ -1,0 +1,253 @@
+"""A member: one trained model and its trajectory, a directory of the zoo."""
+
+import os
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitzoo.errors import InputError, IntegrityError
+from vitzoo.zoo import commit, results
+from vitzoo.zoo.checkpoint import Checkpoint, is_edge
+from vitzoo.zoo.layout import CONFIG, FINETUNING, MANIFEST, RESULT, SHA256, STAGES, epoch_of, is_kept, is_name
+from vitzoo.zoo.strict_json import MAX_BYTES, REMEDY, check_object, parse, read_bytes
+
+if TYPE_CHECKING:
+    from vitzoo.zoo.store import Zoo
+
+CONFIG_KEYS = ("format", "name", "id", "stage", "parent", "recipe")
+
+
+class Member:
+    """One member of a zoo; made by ``Zoo.member`` and ``Zoo.add_member``. Reads what it is asked for, when asked."""
+
+    def __init__(self, zoo: "Zoo", path: Path) -> None:
+        self.zoo = zoo
+        self.path = path
+        self.name = path.name
+
+    def __repr__(self) -> str:
+        return f"Member({self.name!r})"
+
+    @cached_property
+    def config_bytes(self) -> bytes:
+        """``config.json`` as it is; every checkpoint holds these bytes."""
+        return read_bytes(self.path / CONFIG, MAX_BYTES)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """``config.json``: recipe, lineage and timm's keys. IntegrityError if it is not this member's."""
+        config = check_config(parse(self.config_bytes, self.path / CONFIG), self.path / CONFIG)
+        parent = config["parent"]["member"] if config["parent"] else None
+        expected = self.zoo.member_path(self.name, parent)
+        if config["name"] != self.name or expected != self.path:
+            raise IntegrityError(f"{self.path / CONFIG} belongs to another member. {REMEDY}.")
+        return config
+
+    @property
+    def id(self) -> str:
+        """The recipe's id: 64 hexadecimal digits."""
+        return self.config["id"]
+
+    @property
+    def stage(self) -> str:
+        """``pretraining`` or ``finetuning``, as the place in the tree says."""
+        return FINETUNING if self.path.parent.parent.name == FINETUNING else self.path.parent.name
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """Every generating factor, as plain data."""
+        return self.config["recipe"]
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch after which the member is finished."""
+        return self.recipe["hyperparameters"]["epochs"]
+
+    @property
+    def parent(self) -> "Member | None":
+        """The member this one was initialised from, ``None`` for a pre-trained one."""
+        reference = self.config["parent"]
+        return self.zoo.member(reference["member"]) if reference else None
+
+    def children(self) -> "list[Member]":
+        """Members initialised from this one, sorted by name."""
+        return [member for member in self.zoo.members(FINETUNING) if member.path.parent.name == self.name]
+
+    @property
+    def status(self) -> str:
+        """``planned`` (nothing yet), ``growing``, ``finished`` (the last epoch is there) or ``diverged``."""
+        epochs, lines = self.epochs(), results.read(self.path / RESULT)
+        if results.diverged(lines) is not None:
+            return "diverged"
+        if epochs and epochs[-1] >= self.last_epoch:
+            return "finished"
+        return "growing" if epochs or lines else "planned"
+
+    def epochs(self) -> list[int]:
+        """Epochs with a checkpoint, rising."""
+        with os.scandir(self.path) as entries:
+            found = [epoch_of(entry.name) for entry in entries if entry.is_dir(follow_symlinks=False)]
+        return sorted(epoch for epoch in found if epoch is not None)
+
+    def checkpoint(self, epoch: int | None = None) -> Checkpoint:
+        """Return the checkpoint of an epoch (default: the last); InputError if it is not there."""
+        epochs = self.epochs()
+        if not epochs:
+            raise InputError(f"{self.name} has no checkpoints yet. Grow the zoo first.")
+        if epoch is None:
+            return Checkpoint(self, epochs[-1])
+        if epoch not in epochs:
+            closest = min(epochs, key=lambda e: abs(e - epoch))
+            raise InputError(
+                f"{self.name} has no checkpoint of epoch {epoch}; it has {len(epochs)}, from epoch {epochs[0]} "
+                f"to {epochs[-1]}. The closest is {closest}."
+            )
+        return Checkpoint(self, epoch)
+
+    def checkpoints(self) -> list[Checkpoint]:
+        """All checkpoints, by rising epoch."""
+        return [Checkpoint(self, epoch) for epoch in self.epochs()]
+
+    def curve(self) -> list[dict[str, Any]]:
+        """One dict per epoch, ``{"epoch": e, **metrics}``, by rising epoch."""
+        epochs = self.epochs()  # listed first: a commit in between then shows in both or in neither
+        lines = results.read(self.path / RESULT)
+        if epochs and epochs[-1] not in lines:
+            lines |= self._line_of(epochs[-1])
+        return [lines[epoch] for epoch in sorted(lines)]
+
+    def commit(
+        self, epoch: int, tensors: Mapping[str, Any], metrics: Mapping[str, Any], parent: Mapping[str, Any] | None
+    ) -> str:
+        """Commit the weights after an epoch and return their SHA-256. Doing it again changes nothing.
+
+        ``tensors`` maps timm's names to arrays; ``metrics`` maps names to numbers. ``parent`` is
+        ``{"member", "epoch", "sha256"}`` of the checkpoint the weights came from; it is needed for the first checkpoint
+        of a fine-tuned member and may be ``None`` otherwise. If the call fails nothing is visible; repeat it.
+        """
+        if type(epoch) is not int or not 0 <= epoch < 10**9:
+            raise InputError(f"{epoch!r} is not an epoch; use a whole number from 0.")
+        cleaned = commit.clean_metrics(metrics)
+        epochs, lines = self.epochs(), results.read(self.path / RESULT)
+        if epoch not in epochs:
+            self._check_order(epoch, epochs, lines)
+        before = max((e for e in epochs if e < epoch), default=None)
+        manifest = {
+            "format": 1,
+            "member": self.name,
+            "epoch": epoch,
+            "parent": self._edge(before, parent),
+            "metrics": cleaned,
+        }
+        sha256 = commit.write_checkpoint(self.path, epoch, self._own_config(), tensors, manifest)
+        missing = [] if before is None or before in lines else [before]
+        for e in (*missing, epoch):
+            # What is on disk counts: a commit that changed nothing keeps the metrics of the first.
+            lines |= self._line_of(e) if e in epochs else {epoch: {"epoch": epoch, **cleaned}}
+        results.write(self.path / RESULT, lines)
+        return sha256
+
+    def record_epochs(self, lines: Iterable[Mapping[str, Any]]) -> None:
+        """Record epochs that are not kept as checkpoints, ``{"epoch": e, **metrics}`` each; in one atomic step.
+
+        Epochs the recipe keeps are skipped, because their line comes with their commit.
+        """
+        stored = results.read(self.path / RESULT)
+        for line in lines:
+            epoch = line["epoch"]
+            if not self.keeps(epoch):
+                self._check_not_diverged(epoch, stored)
+                metrics = commit.clean_metrics({name: value for name, value in line.items() if name != "epoch"})
+                stored[epoch] = {"epoch": epoch, **metrics}
+        results.write(self.path / RESULT, stored)
+
+    def record_divergence(self, epoch: int, metrics: Mapping[str, Any]) -> None:
+        """Record that training stopped for good in this epoch because a value was not finite."""
+        if epoch in self.epochs():
+            raise InputError(f"{self.name} has a checkpoint of epoch {epoch}, so it did not diverge there.")
+        stored = results.read(self.path / RESULT)
+        stored[epoch] = {"epoch": epoch, "diverged": True, **commit.clean_metrics(metrics)}
+        results.write(self.path / RESULT, {e: line for e, line in stored.items() if e <= epoch})
+
+    def keeps(self, epoch: int) -> bool:
+        """Say whether the recipe keeps this epoch as a checkpoint."""
+        return is_kept(self.recipe.get("checkpoints", {}), self.last_epoch, epoch)
+
+    def repair_results(self) -> None:
+        """Add the lines to ``result.json`` that a kill between a checkpoint and its line left out."""
+        lines = results.read(self.path / RESULT)
+        for epoch in self.epochs():
+            if epoch not in lines:
+                lines |= self._line_of(epoch)
+        results.write(self.path / RESULT, lines)
+
+    def _line_of(self, epoch: int) -> dict[int, dict[str, Any]]:
+        return {epoch: {"epoch": epoch, **Checkpoint(self, epoch).metrics}}
+
+    def _own_config(self) -> bytes:
+        if self.config["name"] != self.name:  # reading it checks that the bytes are this member's
+            raise IntegrityError(f"{self.path / CONFIG} belongs to another member. {REMEDY}.")
+        return self.config_bytes
+
+    def _check_order(self, epoch: int, epochs: list[int], lines: dict[int, dict[str, Any]]) -> None:
+        if epochs and epoch < epochs[-1]:
+            raise InputError(f"{self.name} has epoch {epochs[-1]} already; epochs are committed in rising order.")
+        if epoch > self.last_epoch:
+            raise InputError(f"The recipe of {self.name} ends with epoch {self.last_epoch}; {epoch} is too late.")
+        self._check_not_diverged(epoch, lines)
+
+    def _check_not_diverged(self, epoch: int, lines: dict[int, dict[str, Any]]) -> None:
+        stop = results.diverged(lines)
+        if stop is not None and epoch >= stop:
+            raise IntegrityError(
+                f"{self.name} diverged in epoch {stop}, so epoch {epoch} cannot be stored. To train it again, "
+                f"remove {self.path} first."
+            )
+
+    def _edge(self, before: int | None, parent: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        """Check the reference to the checkpoint these weights came from, or fill in the previous one."""
+        if before is not None:
+            own = {"member": self.name, "epoch": before, "sha256": Checkpoint(self, before).sha256}
+            if parent is not None and dict(parent) != own:
+                raise InputError(
+                    f"A checkpoint of {self.name} comes from its previous one, epoch {before}, not {parent}."
+                )
+            return own
+        expected = self.config["parent"]
+        if expected is None:
+            if parent is not None:
+                raise InputError(f"{self.name} is pre-trained, so its first checkpoint has no parent.")
+            return None
+        if not is_edge(edge := dict(parent or {})) or edge["member"] != expected["member"]:
+            raise InputError(
+                f"The first checkpoint of {self.name} needs its parent: a checkpoint of {expected['member']}."
+            )
+        if self.zoo.checkpoint(edge["member"], edge["epoch"]).sha256 != edge["sha256"]:
+            raise IntegrityError(
+                f"{edge['member']}, epoch {edge['epoch']}, has other weights than {self.name} was initialised from. "
+                f"Run `vitzoo verify --deep`; see {MANIFEST} there."
+            )
+        return edge
+
+
+def check_config(value: Any, where: object) -> dict[str, Any]:
+    """Return the value if it has the form of a member's config; IntegrityError otherwise."""
+    config = check_object(value, CONFIG_KEYS, where)
+    parent, recipe = config["parent"], config["recipe"]
+    pretrained = config["stage"] == STAGES[0]
+    h = recipe.get("hyperparameters") if isinstance(recipe, dict) else None
+    every = recipe.get("checkpoints", {}) if isinstance(recipe, dict) else None
+    sound = {
+        "name": is_name(config["name"]),
+        "id": isinstance(config["id"], str) and SHA256.fullmatch(config["id"]) is not None,
+        "stage": config["stage"] in STAGES,
+        "parent": parent is None if pretrained else isinstance(parent, dict) and is_name(parent.get("member")),
+        "recipe": isinstance(h, dict) and type(h.get("epochs")) is int and h["epochs"] >= 1,
+        "recipe.checkpoints": isinstance(every, dict)
+        and type(every.get("every", 1)) is int
+        and every.get("every", 1) > 0,
+    }
+    if wrong := [key for key, good in sound.items() if not good]:
+        raise IntegrityError(f"{where} has no valid {', '.join(map(repr, wrong))}. {REMEDY}.")
+    return config

@@ -1,0 +1,216 @@
+"""The zoo: a directory that holds members, their checkpoints and one catalogue."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vitzoo.errors import InputError, IntegrityError, nearest
+from vitzoo.zoo import atomic
+from vitzoo.zoo.checkpoint import Checkpoint
+from vitzoo.zoo.layout import (
+    BLUEPRINT,
+    CONFIG,
+    FINETUNING,
+    FORMAT,
+    GROW,
+    PRETRAINING,
+    STAGES,
+    STAGING,
+    ZOO_JSON,
+    check_name,
+    is_name,
+)
+from vitzoo.zoo.member import Member, check_config
+from vitzoo.zoo.strict_json import MAX_BYTES, encode, parse, read_bytes, read_object
+
+if TYPE_CHECKING:
+    import networkx
+    import pandas
+
+ZOO_KEYS = ("format", "name", "licence", "execution")
+
+
+class Zoo:
+    """A zoo on disk. Make one with ``Zoo.create``, open one with ``Zoo.open`` (also ``vitzoo.open``)."""
+
+    def __init__(self, path: Path, head: Mapping[str, Any]) -> None:
+        self.path = path
+        self.name: str = head["name"]
+        self.licence: str = head["licence"]
+        self.execution: dict[str, Any] = head["execution"]
+        self._members: dict[Path, Member] = {}
+
+    def __repr__(self) -> str:
+        return f"Zoo({str(self.path)!r})"
+
+    @classmethod
+    def create(
+        cls, path: str | Path, *, name: str, licence: str, blueprint: str, execution: Mapping[str, Any]
+    ) -> "Zoo":
+        """Make a zoo, or open it if it is there and equal; InputError if it differs or if other files are there."""
+        root = Path(path)
+        head = {"format": FORMAT, "name": name, "licence": licence, "execution": dict(execution)}
+        data, text = encode(head), blueprint.encode()
+        if not (name and name.isprintable() and licence and licence.isprintable()) or len(text) > MAX_BYTES:
+            raise InputError("A zoo needs a printable name and licence, and a blueprint of at most 1 MB.")
+        if (root / ZOO_JSON).exists():
+            return _check_equal(cls.open(root), head, blueprint)
+        if root.exists():
+            _check_usable(root)
+        else:
+            atomic.make_directories(root)
+        atomic.replace_file(root / BLUEPRINT, text)
+        for stage in STAGES:
+            atomic.make_directories(root / stage)
+        atomic.replace_file(root / ZOO_JSON, data)  # last: with it the directory becomes a zoo
+        return cls.open(root)
+
+    @classmethod
+    def open(cls, path: str | Path) -> "Zoo":
+        """Open a zoo; InputError says what is missing if the directory is none."""
+        root = Path(path)
+        if not (root / ZOO_JSON).is_file():
+            what = f"it has no {ZOO_JSON}" if root.is_dir() else "there is no such directory"
+            raise InputError(f"{root} is not a zoo: {what}. Give the directory that `vitzoo grow` made.")
+        head = read_object(root / ZOO_JSON, ZOO_KEYS)
+        texts = all(isinstance(head[key], str) and head[key].isprintable() for key in ("name", "licence"))
+        if not texts or not isinstance(head["execution"], dict):
+            raise IntegrityError(f"{root / ZOO_JSON} has a name, licence or execution of the wrong type.")
+        return cls(root, head)
+
+    @property
+    def blueprint_text(self) -> str:
+        """The blueprint as the user wrote it."""
+        return read_bytes(self.path / BLUEPRINT, MAX_BYTES).decode(errors="replace")
+
+    def member_path(self, name: str, parent: str | None) -> Path:
+        """Directory of a member, there or not."""
+        place = self.path / FINETUNING / check_name(parent) if parent is not None else self.path / PRETRAINING
+        return place / check_name(name)
+
+    def add_member(self, config: Mapping[str, Any]) -> Member:
+        """Add a member, or return it if it is there with the same config; IntegrityError if its config differs."""
+        checked = check_config(dict(config), "The config of a new member")
+        name, parent = checked["name"], checked["parent"]
+        path = self.member_path(name, parent["member"] if parent else None)
+        data = encode(checked)
+        if path.is_dir():
+            if parse(read_bytes(path / CONFIG, MAX_BYTES), path / CONFIG) != parse(data, name):
+                raise IntegrityError(
+                    f"{path} is there with another {CONFIG}. Grow into a new zoo, or remove that directory first."
+                )
+            return self._at(path)
+        self._check_new(name, parent)
+        atomic.make_directories(path.parent)
+        staged = atomic.staging_path(path.parent, name)
+        with atomic.storing(path):
+            try:
+                staged.mkdir()
+                atomic.write_synced(staged / CONFIG, data)
+                atomic.sync_directory(staged)
+                os.rename(staged, path)
+            finally:
+                atomic.discard(staged)
+            atomic.sync_directory(path.parent)
+        return self._at(path)
+
+    def members(self, stage: str | None = None) -> list[Member]:
+        """All members, or those of one stage, sorted by name."""
+        if stage is not None and stage not in STAGES:
+            raise InputError(f"{stage!r} is not a stage; use {' or '.join(STAGES)}.{nearest(stage, STAGES)}")
+        stages = STAGES if stage is None else (stage,)
+        return sorted((self._at(path) for s in stages for path in self._paths(s)), key=lambda member: member.name)
+
+    def member(self, key: "str | Member") -> Member:
+        """Find a member by its name or id, or by a beginning or end of either that fits one member only."""
+        if isinstance(key, Member):
+            return key
+        members = {member.name: member for member in self.members()}
+        if key in members:
+            return members[key]
+        found = [member for member in members.values() if _fits(key, member.name)] if key else []
+        if not found and len(key) >= 4:
+            found = [member for member in members.values() if _fits(key, member.id)]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            listed = ", ".join(member.name for member in found[:4]) + (", …" if len(found) > 4 else "")
+            raise InputError(f"{key!r} fits {len(found)} members: {listed}. Give more of the name.")
+        raise InputError(f"{self.path} has no member {key!r}.{nearest(key, members)} `vitzoo ls` lists them.")
+
+    def checkpoint(self, member: "str | Member", epoch: int | None = None) -> Checkpoint:
+        """Return a member's checkpoint of an epoch (default: the last)."""
+        return self.member(member).checkpoint(epoch)
+
+    def sweep(self) -> int:
+        """Remove what killed writers left and complete ``result.json``; return how many things were removed.
+
+        Only the holder of the grower's lock may call this: it would pull the ground from under another writer.
+        """
+        left = list(self.leftovers())
+        for path in left:
+            atomic.discard(path)
+        for member in self.members():
+            member.repair_results()
+        return len(left)
+
+    def leftovers(self) -> Iterator[Path]:
+        """List unfinished writes: entries whose name starts with ``.staging-``."""
+        places = [self.path]
+        for stage in STAGES:
+            places += [self.path / stage, *(path for path in self._paths(stage))]
+        places += [path for path in _directories(self.path / FINETUNING)]
+        for place in places:
+            if place.is_dir():
+                yield from sorted(place / name for name in os.listdir(place) if name.startswith(STAGING))
+
+    def _at(self, path: Path) -> Member:
+        return self._members.setdefault(path, Member(self, path))
+
+    def _paths(self, stage: str) -> list[Path]:
+        places = [self.path / stage] if stage == PRETRAINING else _directories(self.path / stage)
+        return [path for place in places for path in _directories(place)]
+
+    def _check_new(self, name: str, parent: Mapping[str, Any] | None) -> None:
+        names = {member.name.casefold(): member for member in self.members()}
+        if other := names.get(name.casefold()):
+            raise IntegrityError(f"{other.path} has the name {name!r} already; names are unique in a zoo.")
+        if parent is None:
+            return
+        if parent["member"].casefold() not in names:
+            raise InputError(f"The parent {parent['member']!r} of {name!r} is not in the zoo; add it first.")
+        if self.member(parent["member"]).id != parent.get("id"):
+            raise IntegrityError(f"The parent {parent['member']!r} of {name!r} has another id in this zoo.")
+
+
+def _directories(place: Path) -> list[Path]:
+    """Directories with a member's name; symbolic links are no directories here."""
+    if place.is_symlink() or not place.is_dir():
+        return []
+    with os.scandir(place) as entries:
+        return [place / entry.name for entry in entries if is_name(entry.name) and entry.is_dir(follow_symlinks=False)]
+
+
+def _fits(key: str, text: str) -> bool:
+    return text.startswith(key) or text.endswith(key)
+
+
+def _check_usable(root: Path) -> None:
+    """A directory can become a zoo if nothing is in it but what an interrupted ``create`` leaves."""
+    known = {BLUEPRINT, GROW, *STAGES}
+    if not root.is_dir():
+        raise InputError(f"{root} is a file; give a directory for the zoo.")
+    if other := sorted(n for n in os.listdir(root) if n not in known and not n.startswith(STAGING)):
+        raise InputError(f"{root} is not empty ({other[0]!r} is there) and not a zoo. Give a new directory.")
+
+
+def _check_equal(zoo: Zoo, head: Mapping[str, Any], blueprint: str) -> Zoo:
+    found = {"format": FORMAT, "name": zoo.name, "licence": zoo.licence, "execution": zoo.execution}
+    wanted = parse(encode(dict(head)), "the zoo to be made")
+    different = [key for key in wanted if wanted[key] != found.get(key)]
+    if zoo.blueprint_text != blueprint:
+        different.append("blueprint")
+    if different:
+        raise InputError(f"{zoo.path} is a zoo with another {', '.join(different)}. Give a new directory.")
+    return zoo

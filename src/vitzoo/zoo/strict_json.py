@@ -1,0 +1,127 @@
+"""JSON as a zoo allows it: small, shallow, no duplicate keys, only finite numbers. Everything else is an error."""
+
+import json
+import math
+import numbers
+import os
+from pathlib import Path
+from typing import Any, NoReturn
+
+from vitzoo.errors import InputError, IntegrityError
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 32
+REMEDY = "Restore the file from a copy of the zoo"
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Read a regular file of at most ``limit`` bytes, never through a symbolic link; IntegrityError otherwise."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise IntegrityError(f"{path} is missing. {REMEDY}.") from None
+    except OSError as error:
+        raise IntegrityError(f"{path} cannot be read: {error.strerror}. A zoo holds plain files only.") from error
+    try:
+        # One byte more than allowed tells "too large" without trusting the size the file system reports.
+        with open(descriptor, "rb", buffering=0) as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise IntegrityError(f"{path} cannot be read: {error.strerror}. {REMEDY}.") from error
+    if len(data) > limit:
+        raise IntegrityError(f"{path} has more than {limit:,} bytes, which no zoo writes. {REMEDY}.")
+    return data
+
+
+def parse(data: bytes, where: object) -> Any:
+    """Parse one document; ``where`` names it in the IntegrityError.
+
+    >>> parse(b'{"a": [1, 2.5, null]}', "example")
+    {'a': [1, 2.5, None]}
+    """
+    if len(data) > MAX_BYTES:
+        raise IntegrityError(f"{where} has more than {MAX_BYTES:,} bytes of JSON. {REMEDY}.")
+    try:
+        value = json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
+        if data.count(b"{") + data.count(b"[") > MAX_DEPTH:  # only then can it be too deep
+            _check_depth(value, 1)
+    except (ValueError, RecursionError) as error:
+        text = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+        raise IntegrityError(f"{where} is not valid JSON: {text}. {REMEDY}.") from None
+    return value
+
+
+def read(path: Path) -> Any:
+    """Read one JSON document from a file."""
+    return parse(read_bytes(path, MAX_BYTES), path)
+
+
+def read_object(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
+    """Read an object that has at least these keys and, if it tells, the format of this program."""
+    return check_object(read(path), keys, path)
+
+
+def check_object(value: Any, keys: tuple[str, ...], where: object) -> dict[str, Any]:
+    """Return the value if it is an object with at least these keys; IntegrityError otherwise."""
+    if not isinstance(value, dict):
+        raise IntegrityError(f"{where} does not hold a JSON object. {REMEDY}.")
+    if (missing := [key for key in keys if key not in value]) and "format" not in missing:
+        raise IntegrityError(f"{where} lacks {', '.join(map(repr, missing))}. {REMEDY}.")
+    if "format" in keys and value.get("format") != 1:
+        found = str(value.get("format"))[:20]
+        raise IntegrityError(f"{where} has format {found!r}, this program knows format 1. Update vitzoo to read it.")
+    return value
+
+
+def encode(value: Any, indent: int | None = 1) -> bytes:
+    """Encode to bytes; keys keep their order, so equal values made in the same way are equal bytes."""
+    try:
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"This cannot be stored as JSON: {error}. Use finite numbers, text, lists and maps.") from None
+    data = text.encode() + b"\n"
+    if len(data) > MAX_BYTES:
+        raise InputError(f"This is {len(data):,} bytes of JSON; a zoo stores at most {MAX_BYTES:,} in one document.")
+    parse(data, "The value to be stored")  # what is written must be readable
+    return data
+
+
+def number(value: Any) -> int | float | None:
+    """Return a metric as JSON allows it: NumPy scalars become Python's, what is not finite becomes ``None``.
+
+    >>> number(float("nan")), number(3), number(0.5)
+    (None, 3, 0.5)
+    """
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise TypeError(f"{value!r} is not a number")
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if math.isfinite(value) else None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key occurs twice in one object")
+    return value
+
+
+def _constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a JSON number")
+
+
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return value
+
+
+def _check_depth(value: Any, depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise ValueError(f"nested more than {MAX_DEPTH} deep")
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_depth(item, depth + 1)
