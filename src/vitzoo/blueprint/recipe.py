@@ -30,7 +30,9 @@ class Recipe(Fields):
     ``checkpoints`` says which epochs are kept; it is no generating factor and not part of the id.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False, ignored_types=(cached_property,))
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, ignored_types=(cached_property,)
+    )
 
     stage: Stage
     architecture: Backbone

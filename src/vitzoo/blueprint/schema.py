@@ -7,6 +7,9 @@ guess. What a field means is said once, here; docs and ``vitzoo plan`` read it f
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from vitzoo.blueprint import sources
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Range = Annotated[tuple[float, float], Field(strict=False)]
@@ -14,6 +17,12 @@ Triple = Annotated[tuple[float, float, float], Field(strict=False)]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def misfit(field: str, value: object, expected: str) -> PydanticCustomError:
+    """Build the error of a field that does not fit its neighbours; it names the field, its value and the rule."""
+    context = {"field": field, "value": value, "expected": expected}
+    return PydanticCustomError("misfit", "{field} is {value}; expected {expected}", context)
 
 
 class Fields(BaseModel):
@@ -32,7 +41,7 @@ class Head(Fields):
     @model_validator(mode="after")
     def _hidden_belongs_to_mlp(self) -> Self:
         if (self.kind == "mlp") != (self.hidden is not None):
-            raise ValueError("'hidden' is needed for kind 'mlp', and only there")
+            raise misfit("hidden", self.hidden, "a width for kind 'mlp', and null for kind 'linear'")
         return self
 
 
@@ -51,9 +60,9 @@ class Backbone(Fields):
     @model_validator(mode="after")
     def _divisible(self) -> Self:
         if self.image_size % self.patch_size:
-            raise ValueError(f"image_size {self.image_size} is not a multiple of patch_size {self.patch_size}")
+            raise misfit("image_size", self.image_size, f"a multiple of patch_size {self.patch_size}")
         if self.dim % self.heads:
-            raise ValueError(f"dim {self.dim} is not a multiple of heads {self.heads}")
+            raise misfit("dim", self.dim, f"a multiple of heads {self.heads}")
         return self
 
 
@@ -95,7 +104,20 @@ class Dataset(Fields):
     @model_validator(mode="after")
     def _fractals_belong_to_fractals(self) -> Self:
         if (self.source == "fractals") != (self.fractals is not None):
-            raise ValueError("'fractals' settings are needed for source 'fractals', and only there")
+            raise misfit("fractals", self.fractals, "settings for source 'fractals', and null for other sources")
+        return self
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        if not sources.is_known(self.source):
+            raise misfit("source", self.source, f"{sources.EXPECTED}.{sources.hint(self.source)}")
+        known = self.fractals.classes if self.fractals else sources.CLASSES.get(self.source)
+        if known is None and self.classes is None:
+            raise misfit("classes", None, f"the number of classes, which is not known for source {self.source!r}")
+        if known is not None and self.classes not in (None, known):
+            raise misfit("classes", self.classes, f"{known}, the number of classes of source {self.source!r}")
+        if not all(deviation > 0 for deviation in self.std):
+            raise misfit("std", self.std, "three numbers greater than 0")
         return self
 
 
@@ -113,7 +135,7 @@ class Crop(Fields):
         for name in ("scale", "ratio"):
             low, high = getattr(self, name)
             if not 0 < low <= high or (name == "scale" and high > 1):
-                raise ValueError(f"{name} must be an increasing pair of positive numbers (a scale is at most 1)")
+                raise misfit(name, (low, high), "an increasing pair of positive numbers (a scale is at most 1)")
         return self
 
 
@@ -137,9 +159,9 @@ class Blur(Fields):
     @model_validator(mode="after")
     def _valid(self) -> Self:
         if self.kernel % 2 == 0:
-            raise ValueError("kernel must be odd")
+            raise misfit("kernel", self.kernel, "an odd number")
         if not 0 < self.sigma[0] <= self.sigma[1]:
-            raise ValueError("sigma must be an increasing pair of positive numbers")
+            raise misfit("sigma", self.sigma, "an increasing pair of positive numbers")
         return self
 
 
@@ -178,16 +200,18 @@ class Hyperparameters(Fields):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.task == "contrastive") != (self.temperature is not None):
-            raise ValueError("'temperature' is needed for task 'contrastive', and only there")
-        if self.task == "contrastive" and (self.mixup or self.cutmix or self.label_smoothing):
-            raise ValueError("mixup, cutmix and label_smoothing need labels; task 'contrastive' has none")
+        contrastive = self.task == "contrastive"
+        if contrastive != (self.temperature is not None):
+            raise misfit("temperature", self.temperature, "a number for task 'contrastive', and null otherwise")
+        for name in ("mixup", "cutmix", "label_smoothing"):
+            if contrastive and getattr(self, name):
+                raise misfit(name, getattr(self, name), "0, because task 'contrastive' has no labels to mix")
         if (self.mixup or self.cutmix) and self.batch_size % 2:
-            raise ValueError(f"mixup and cutmix pair images, so batch_size must be even, not {self.batch_size}")
+            raise misfit("batch_size", self.batch_size, "an even number, because mixup and cutmix pair images")
         if not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError("betas must lie in [0, 1)")
+            raise misfit("betas", self.betas, "two numbers of at least 0 and less than 1")
         if self.warmup_epochs > self.epochs:
-            raise ValueError("warmup_epochs is longer than epochs")
+            raise misfit("warmup_epochs", self.warmup_epochs, f"at most epochs, which is {self.epochs}")
         return self
 
 
@@ -220,7 +244,7 @@ class Pretraining(Fields):
 class Finetuning(Fields):
     """The second stage: every backbone is fine-tuned once per cell of the grid."""
 
-    architecture: Adaptation
+    architecture: Adaptation = Adaptation.model_construct()
     dataset: Dataset
     augmentation: Augmentation = Augmentation.model_construct()
     hyperparameters: Hyperparameters
