@@ -13,12 +13,10 @@ class Note:
 
 @dataclass(frozen=True)
 class Stepped:
-    """A population is at ``step`` of ``steps`` in the epoch after ``epoch``."""
+    """A population has done this share of its current epoch (sent at most about once a second)."""
 
     job: str
-    epoch: int
-    step: int
-    steps: int
+    share: float
 
 
 @dataclass(frozen=True)

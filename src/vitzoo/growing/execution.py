@@ -36,7 +36,9 @@ def choose(device: str | None, precision: str | None, stack: int | None) -> Exec
     cuda = torch.cuda.is_available()
     device = device or ("cuda" if cuda else "cpu")
     if device == "cuda" and not cuda:
-        raise InputError("--device cuda was asked for, but PyTorch finds no CUDA device here. Leave it out to use the CPU.")
+        raise InputError(
+            "--device cuda was asked for, but PyTorch finds no CUDA device here. Leave it out to use the CPU."
+        )
     fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else cpu_has_bf16()
     values: dict[str, Any] = {
         "device": device,

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from vitzoo.blueprint.document import Blueprint
-from vitzoo.blueprint.expand import expand
-from vitzoo.blueprint.recipe import Recipe
+from vitzoo import rng
+from vitzoo.blueprint import Blueprint, Recipe, expand, load
 from vitzoo.errors import InputError, Interrupted, VitzooError
 from vitzoo.growing import cost, local
 from vitzoo.growing.events import Event, JobFailed
@@ -17,6 +16,7 @@ from vitzoo.growing.execution import Execution, agree, choose, cores
 from vitzoo.growing.jobs import GrowPopulation, Job, Places, PrepareData
 from vitzoo.growing.lock import exclusive
 from vitzoo.growing.plan import Population, populations
+from vitzoo.model.shapes import parameters
 from vitzoo.model.timm_names import describe
 from vitzoo.zoo import Member, Zoo
 
@@ -125,6 +125,11 @@ def plan_jobs(
     return [*prepare.values(), *left]
 
 
+def weight(recipe: Recipe) -> float:
+    """Return what a member costs relative to others: its FLOP, or a stand-in where the images are not counted."""
+    return cost.cost(recipe).flop or parameters(recipe.architecture) * recipe.hyperparameters.epochs
+
+
 def _job(
     population: Population,
     by_id: dict[str, Recipe],
@@ -135,7 +140,7 @@ def _job(
 ) -> GrowPopulation:
     shared = population.members[0]
     size = shared.architecture.image_size
-    name = f"data-{shared.dataset.source.partition(':')[0]}-{size}-{abs(hash(shared.dataset)):x}"
+    name = f"data-{rng.fold(shared.dataset.model_dump_json(), size):x}"
     prepare.setdefault(name, PrepareData(name, shared.dataset, size, places))
     parents = [recipe.parent for recipe in population.members if recipe.parent is not None]
     return GrowPopulation(
@@ -144,7 +149,7 @@ def _job(
         execution=execution,
         places=places,
         needs=frozenset({name, *(home[parent] for parent in parents if parent in home)}),
-        cost=sum(cost.training_flops(recipe) for recipe in population.members),
+        cost=sum(weight(recipe) for recipe in population.members),
     )
 
 
@@ -166,15 +171,13 @@ def _zoo(blueprint: Blueprint, places: Places, wishes: Wishes, recipes: Sequence
 
 
 def _same_blueprint(zoo: Zoo, recipes: Sequence[Recipe]) -> None:
-    from vitzoo.blueprint.load import load
-
     recorded = {recipe.id for stage in expand(load(zoo.path / "blueprint.yaml")) for recipe in stage}
     wanted = {recipe.id for recipe in recipes}
     if recorded != wanted:
         raise InputError(
-            f"The zoo {str(zoo.path)!r} was begun with another blueprint: {len(recorded & wanted)} of its {len(recorded)} "
-            f"members are among the {len(wanted)} asked for. Choose another --zoo, or go on with its own: "
-            f"vitzoo grow {zoo.path / 'blueprint.yaml'} --zoo {zoo.path}"
+            f"The zoo {str(zoo.path)!r} was begun with another blueprint: {len(recorded & wanted)} of its "
+            f"{len(recorded)} members are among the {len(wanted)} asked for. Choose another --zoo, or go on with "
+            f"its own: vitzoo grow {zoo.path / 'blueprint.yaml'} --zoo {zoo.path}"
         )
 
 

@@ -1,4 +1,4 @@
-"""The local engine: a few worker processes, each given the next job that is ready. It schedules and does nothing else."""
+"""The local engine: a few worker processes, each given the next job that is ready. It only schedules."""
 
 import multiprocessing
 import os
@@ -84,7 +84,9 @@ class Pool:
             process.join()
 
 
-def run(jobs: Sequence[Job], workers: int, threads: int, tell: Callable[[Event], None], tick: Callable[[], None]) -> list[JobFailed]:
+def run(
+    jobs: Sequence[Job], workers: int, threads: int, tell: Callable[[Event], None], tick: Callable[[], None]
+) -> list[JobFailed]:
     """Do all jobs, each after those it needs, and return those that failed; what needs a failed job is left out.
 
     ``tell`` gets every event, ``tick`` is called several times a second and may raise to stop everything.

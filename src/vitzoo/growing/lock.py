@@ -28,7 +28,8 @@ def exclusive(zoo: Path) -> Iterator[None]:
             holder = file.read() or "{}"
             pid = json.loads(holder).get("pid", "unknown") if holder.startswith("{") else "unknown"
             raise BusyError(
-                f"The zoo {str(zoo)!r} is being grown by process {pid}. Wait for it, or stop it; what it finished stays."
+                f"The zoo {str(zoo)!r} is being grown by process {pid}. Wait for it, or stop it; "
+                "what it finished stays."
             ) from None
         file.seek(0)
         file.truncate()

@@ -23,7 +23,7 @@ from vitzoo.training.start import from_parent, from_scratch
 from vitzoo.zoo import Member, Zoo
 
 Tell = Callable[[Event], None]
-Check = Callable[[], None]
+Beat = Callable[[float], None]
 
 
 def prepare(job: PrepareData, tell: Tell) -> None:
@@ -41,11 +41,13 @@ def load_images(dataset: Dataset, image_size: int, places: Places) -> Images:
 def _splits(dataset: Dataset, image_size: int, places: Places, device: str) -> tuple[DeviceSplit, DeviceSplit, int]:
     # Populations follow one another on the same data; keep it on the device between them.
     images = load_images(dataset, image_size, places)
-    train, test = (DeviceSplit(x, y, device) for x, y in ((images.x_train, images.y_train), (images.x_test, images.y_test)))
+    train, test = (
+        DeviceSplit(x, y, device) for x, y in ((images.x_train, images.y_train), (images.x_test, images.y_test))
+    )
     return train, test, images.classes
 
 
-def grow(job: GrowPopulation, tell: Tell, check: Check) -> None:
+def grow(job: GrowPopulation, tell: Tell, beat: Beat) -> None:
     """Train the job's members and commit all they leave; continue where an earlier call was stopped."""
     zoo = Zoo.open(job.places.zoo)
     members = [zoo.member(recipe.name) for recipe in job.recipes]
@@ -56,12 +58,14 @@ def grow(job: GrowPopulation, tell: Tell, check: Check) -> None:
     store = Store(job, members, population.layout, tell)
     saved = resume.read(path)
     if saved is None:
-        state = loop.begin(population, [start(zoo, recipe, member) for recipe, member in zip(job.recipes, members, strict=True)])
+        state = loop.begin(
+            population, [start(zoo, recipe, member) for recipe, member in zip(job.recipes, members, strict=True)]
+        )
     else:
         store.commit(saved)  # whatever of its epoch the kill left uncommitted
         state = resume.on_device(saved.state, job.execution.device)
     with Writer(lambda epoch: (resume.write(path, epoch), store.commit(epoch))) as writer:
-        for epoch in loop.train(population, state, check):
+        for epoch in loop.train(population, state, beat):
             writer.put(epoch)
     path.unlink(missing_ok=True)
 
@@ -93,18 +97,20 @@ class Store:
                 member.record_divergence(epoch.number, metrics)
             elif epoch.number in self.kept:
                 tensors = {name: view.numpy() for name, view in self.layout.views(flat[i]).items()}
-                member.commit(epoch.number, tensors, metrics, self.parent(member, epoch.number))
+                member.commit(epoch.number, tensors, metrics, _origin(member))
             else:
-                member.record_epoch(epoch.number, metrics)
+                member.record_epochs([{"epoch": epoch.number, **metrics}])
         names = [member.name for member in self.members]
         told = dict(zip(names, epoch.metrics, strict=True))
         self.tell(EpochDone(self.job.id, epoch.number, told, [names[i] for i in epoch.diverged]))
 
-    def parent(self, member: Member, epoch: int) -> dict[str, str | int] | None:
-        """Return what these weights came from: the member's kept checkpoint before, or its parent's last one."""
-        earlier = [e for e in member.epochs() if e < epoch]
-        source = member.checkpoint(earlier[-1]) if earlier else member.parent and member.parent.checkpoint()
-        return source and {"member": source.member.name, "epoch": source.epoch, "sha256": source.sha256}
+
+def _origin(member: Member) -> dict[str, str | int] | None:
+    """Return the parent's checkpoint that a member's first checkpoint came from; later ones know theirs."""
+    if member.parent is None or len(member.epochs()) > 0:
+        return None
+    source = member.parent.checkpoint()
+    return {"member": source.member.name, "epoch": source.epoch, "sha256": source.sha256}
 
 
 class Writer:
@@ -126,7 +132,9 @@ class Writer:
             raise self._error
         self._queue.put(epoch)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._queue.put(None)
         self._thread.join()
         if self._error is not None and error is None:

@@ -5,11 +5,13 @@ import os
 import signal
 import sys
 import threading
+import time
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 
 from vitzoo.errors import VitzooError
-from vitzoo.growing.events import Event, JobDone, JobFailed, JobStopped
+from vitzoo.growing.events import Event, JobDone, JobFailed, JobStopped, Stepped
 from vitzoo.growing.jobs import GrowPopulation, Job
 
 PR_SET_PDEATHSIG = 1
@@ -41,16 +43,22 @@ def main(pipe: Connection, threads: int, grower: int) -> None:
         return  # the grower is gone, and with it the reason to work
 
 
-def _do(job: Job, tell, stop: threading.Event) -> Event:
+def _do(job: Job, tell: Callable[[Event], None], stop: threading.Event) -> Event:
     from vitzoo.growing import populate
 
-    def check() -> None:
+    last = time.monotonic()
+
+    def beat(share: float) -> None:
+        nonlocal last
         if stop.is_set():
             raise Stopped
+        if time.monotonic() - last >= 1.0:
+            last = time.monotonic()
+            tell(Stepped(job.id, share))
 
     try:
         if isinstance(job, GrowPopulation):
-            populate.grow(job, tell, check)
+            populate.grow(job, tell, beat)
         else:
             populate.prepare(job, tell)
     except Stopped:

@@ -58,7 +58,9 @@ class Layout:
         """
         if set(tensors) != set(self.shapes):
             missing, extra = set(self.shapes) - set(tensors), set(tensors) - set(self.shapes)
-            raise ValueError(f"tensors do not fit the architecture: missing {sorted(missing)}, unexpected {sorted(extra)}")
+            raise ValueError(
+                f"tensors do not fit the architecture: missing {sorted(missing)}, unexpected {sorted(extra)}"
+            )
         parts = []
         for name, shape in self.shapes.items():
             tensor = tensors[name]

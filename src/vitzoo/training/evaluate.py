@@ -10,7 +10,7 @@ from vitzoo.data.device import DeviceSplit
 from vitzoo.model.vit import forward
 from vitzoo.training.objectives import Objective
 
-Stop = Callable[[], None]
+Beat = Callable[[float], None]
 
 
 @torch.no_grad()
@@ -21,18 +21,18 @@ def evaluate(
     split: DeviceSplit,
     batch_size: int,
     key: tuple[int | str, ...],
-    check: Stop = lambda: None,
+    beat: Beat = lambda share: None,
 ) -> tuple[Tensor, Tensor]:
     """Return mean loss [K] and accuracy [K] in [0, 1], float64, over all images of ``split``.
 
-    ``key`` fixes the draws of objectives that draw (the two views of contrastive training).
+    ``beat`` is called before every batch and may raise to stop. ``key`` fixes the draws of objectives that draw (the two views of contrastive training).
     """
     dtype = next(iter(params.values())).dtype
     total = len(split)
     loss: Tensor | float = 0.0
     right: Tensor | float = 0.0
     for start in range(0, total, batch_size):
-        check()
+        beat(1.0)
         index = torch.arange(start, min(start + batch_size, total))
         batch = objective.test_batch(*split.gather(index), key=(*key, start))
         score = objective.score(forward(params, batch.images.to(dtype), arch), batch)

@@ -5,7 +5,7 @@
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ from vitzoo.model.vit import forward
 from vitzoo.training import optim
 from vitzoo.training.compute import Compute
 from vitzoo.training.depth import keep_factors
-from vitzoo.training.evaluate import evaluate
+from vitzoo.training.evaluate import Beat, evaluate
 from vitzoo.training.objectives import OBJECTIVES, Batch
 from vitzoo.training.schedule import factor
 
@@ -87,12 +87,12 @@ def begin(population: Population, starts: Sequence[dict[str, Tensor]]) -> State:
     return State(0, flat, optim.moments(groups, flat), [True] * len(starts))
 
 
-def train(population: Population, state: State, check: Callable[[], None] = lambda: None) -> Iterator[Epoch]:
+def train(population: Population, state: State, beat: Beat = lambda share: None) -> Iterator[Epoch]:
     """Train from ``state`` to the last epoch, yielding after every epoch (and before the first, as epoch 0).
 
-    ``check`` is called before every step; raising from it stops the training.
+    ``beat`` is called before every step with the share of the epoch that is done; raising from it stops the training.
     """
-    loop = _Loop(population, state, check)
+    loop = _Loop(population, state, beat)
     if state.epoch == 0:
         yield loop.report({}, first=True)
     while state.epoch < population.shared.hyperparameters.epochs and any(state.alive):
@@ -105,12 +105,16 @@ def train(population: Population, state: State, check: Callable[[], None] = lamb
 class _Loop:
     """The moving parts of one run, so that a step reads as a step."""
 
-    def __init__(self, population: Population, state: State, check: Callable[[], None]):
+    def __init__(self, population: Population, state: State, beat: Beat):
         recipe = population.shared
-        self.population, self.state, self.check = population, state, check
+        self.population, self.state, self.beat = population, state, beat
         self.hyper, self.arch, self.layout = recipe.hyperparameters, recipe.architecture, population.layout
         pipeline = Pipeline(
-            recipe.augmentation, recipe.hyperparameters, recipe.dataset, recipe.architecture.image_size, population.classes
+            recipe.augmentation,
+            recipe.hyperparameters,
+            recipe.dataset,
+            recipe.architecture.image_size,
+            population.classes,
         )
         self.objective = OBJECTIVES[self.hyper.task](recipe, pipeline)
         self.groups = optim.arrange([r.hyperparameters for r in population.recipes], state.flat)
@@ -123,12 +127,15 @@ class _Loop:
         right = torch.zeros_like(loss)
         order = epoch_order(len(self.population.train), self.hyper.batch_size, self.hyper.seed, self.state.epoch)
         for step, index in enumerate(order):
-            self.check()
+            self.beat(step / len(order))
             losses, rights = self.step(step, torch.as_tensor(index))
             loss += losses
             right += rights
         seen = len(order) * self.hyper.batch_size
-        metrics = {"train_loss": loss / (seen * self.objective.views), "train_acc": right / (seen * self.objective.views)}
+        metrics = {
+            "train_loss": loss / (seen * self.objective.views),
+            "train_acc": right / (seen * self.objective.views),
+        }
         rate = k * seen / (time.perf_counter() - begun)
         return metrics | {"images_per_second": rate}
 
@@ -156,7 +163,7 @@ class _Loop:
 
     def test(self, split: DeviceSplit, name: str) -> tuple[Tensor, Tensor]:
         key = (self.hyper.seed, name)
-        return evaluate(self.params(), self.arch, self.objective, split, self.hyper.batch_size, key, self.check)
+        return evaluate(self.params(), self.arch, self.objective, split, self.hyper.batch_size, key, self.beat)
 
     def report(self, running: Metrics, before: Tensor | None = None, first: bool = False) -> Epoch:
         """Evaluate, bury the dead, and describe the epoch."""
@@ -166,15 +173,20 @@ class _Loop:
         if self.state.epoch == self.hyper.epochs:
             columns["train_loss_clean"], columns["train_acc_clean"] = self.test(self.population.train, "train")
         diverged = [] if first else self.bury(columns, before)
-        factor_now = 0.0 if first else factor(self.hyper, self.state.epoch * self.population.steps - 1, self.population.steps)
+        factor_now = (
+            0.0 if first else factor(self.hyper, self.state.epoch * self.population.steps - 1, self.population.steps)
+        )
         metrics = [
-            self.row(columns, i, factor_now) if alive or i in diverged else None for i, alive in enumerate(self.state.alive)
+            self.row(columns, i, factor_now) if alive or i in diverged else None
+            for i, alive in enumerate(self.state.alive)
         ]
         return Epoch(self.state.epoch, metrics, diverged, self.state.copy())
 
     def bury(self, columns: Metrics, before: Tensor | None) -> list[int]:
         """Find members whose loss or weights are no longer finite, put them back to their last finite weights."""
-        fine = columns["train_loss"].isfinite() & columns["test_loss"].isfinite() & self.state.flat.isfinite().all(dim=1)
+        fine = (
+            columns["train_loss"].isfinite() & columns["test_loss"].isfinite() & self.state.flat.isfinite().all(dim=1)
+        )
         dead = [i for i, ok in enumerate(fine.tolist()) if self.state.alive[i] and not ok]
         for i in dead:
             assert before is not None
@@ -186,7 +198,10 @@ class _Loop:
 
     def row(self, columns: Metrics, i: int, factor_now: float) -> Metrics:
         """One member's line of result.json; what is not finite or not known is None."""
-        line = {name: _number(column[i]) if isinstance(column, Tensor) else _number(column) for name, column in columns.items()}
+        line = {
+            name: _number(column[i]) if isinstance(column, Tensor) else _number(column)
+            for name, column in columns.items()
+        }
         return line | {"lr_now": self.population.recipes[i].hyperparameters.lr * factor_now}
 
 

@@ -42,10 +42,14 @@ def arrange(settings: Sequence[Hyperparameters], like: Tensor) -> list[Rows]:
             "beta1": [h.betas[0] for h in members],
             "beta2": [h.betas[1] for h in members],
         }
-        tensors = {name: torch.tensor(values).to(like).unsqueeze(1) for name, values in columns.items()}
+        tensors = {name: _column(values, like) for name, values in columns.items()}
         groups.append(Rows(kind, slice(start, start + len(members)), **tensors))
         start += len(members)
     return groups
+
+
+def _column(values: list[float], like: Tensor) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64).to(like).unsqueeze(1)
 
 
 def moments(groups: Sequence[Rows], flat: Tensor) -> Moments:

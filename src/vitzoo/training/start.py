@@ -52,5 +52,3 @@ def resample_positions(positions: Tensor, arch: Backbone) -> Tensor:
     image = old.reshape(1, side, side, -1).permute(0, 3, 1, 2)
     image = F.interpolate(image, size=(grid, grid), mode="bicubic", antialias=True)
     return torch.cat([cls, image.permute(0, 2, 3, 1).reshape(1, grid * grid, -1)], dim=1)
-
-

@@ -1,0 +1,101 @@
+"""`vitzoo grow`: train what the zoo lacks."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def grow(
+    blueprint: Annotated[str, typer.Argument(help="A blueprint file, or a preset: nano, tiny-cifar, paper, …")],
+    zoo: Annotated[Path, typer.Option("--zoo", help="Directory of the zoo; made if it is not there.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Change a field: finetuning.hyperparameters.epochs=2")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Where data sets lie. Default: $VITZOO_DATA, else ./data.", show_default=False)
+    ] = None,
+    cache: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where decoded data is kept. Default: $VITZOO_CACHE, else ~/.cache/vitzoo.", show_default=False
+        ),
+    ] = None,
+    download: Annotated[bool, typer.Option(help="Download data sets that can be.")] = False,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda. Default: the GPU if there is one.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="bf16 or float32. Default: bf16 where the hardware has it.")
+    ] = None,
+    stack: Annotated[int | None, typer.Option(min=1, help="Most members trained together.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes. Default: one per CPU core, or one.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
+) -> None:
+    """Train every member of BLUEPRINT that the zoo lacks. Safe to kill and to repeat: it goes on where it stopped."""
+    from rich.console import Console
+
+    from vitzoo.blueprint import load
+    from vitzoo.cli.progress import Display, Plain, clock
+    from vitzoo.growing.grow import Wishes, Work, raise_first
+    from vitzoo.growing.grow import grow as run
+    from vitzoo.growing.jobs import Places
+
+    console = Console(stderr=json)
+    places = Places(
+        zoo.resolve(),
+        (data or Path(os.environ.get("VITZOO_DATA", "data"))).resolve(),
+        (cache or Path(os.environ.get("VITZOO_CACHE", Path.home() / ".cache" / "vitzoo"))).resolve(),
+        download,
+    )
+    shown: list[Display | Plain] = []
+
+    def begun(work: Work) -> None:
+        if not work.jobs:
+            return
+        e = work.execution
+        console.print(
+            f"Growing [bold]{work.zoo.name}[/bold] in {zoo}: {work.members - work.done} of {work.members} members to "
+            f"train, {work.workers} worker{'s' if work.workers > 1 else ''}, {e.device}, {e.precision}, "
+            f"stacks of {e.stack}.",
+            highlight=False,
+        )
+        shown.append((Display if console.is_terminal else Plain)(console, work))
+        shown[0].__enter__()
+
+    try:
+        outcome = run(
+            load(blueprint, overrides or []),
+            places,
+            Wishes(device, precision, stack, workers),
+            begun,
+            tell=lambda event: shown[0].take(event),
+            tick=lambda: shown[0].tick(),
+        )
+    finally:
+        for display in shown:
+            display.__exit__(None, None, None)
+    if json:
+        from vitzoo.cli.output import print_json
+
+        print_json(
+            {
+                "zoo": str(zoo),
+                "members": outcome.members,
+                "grown": outcome.grown,
+                "diverged": outcome.diverged,
+                "seconds": outcome.seconds,
+                "failures": [failure.text for failure in outcome.failures],
+            }
+        )
+    elif not shown:
+        console.print(f"{zoo} is complete: {outcome.members} members. There is nothing to do.", highlight=False)
+    else:
+        console.print(
+            f"Grew {outcome.grown} members in {clock(outcome.seconds)}; {zoo} holds {outcome.members}"
+            + (f", of which {outcome.diverged} diverged" if outcome.diverged else "")
+            + ".",
+            highlight=False,
+        )
+    raise_first(outcome.failures)
