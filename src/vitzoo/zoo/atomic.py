@@ -41,7 +41,7 @@ def sync_directory(path: Path) -> None:
 
 def write_synced(path: Path, data: bytes) -> None:
     """Write a new file and make its bytes survive a power cut."""
-    with open(path, "xb", buffering=0) as file:
+    with path.open("xb", buffering=0) as file:
         view = memoryview(data)
         while view:  # a raw write may be partial
             view = view[file.write(view) :]
@@ -54,7 +54,7 @@ def replace_file(path: Path, data: bytes) -> None:
     with storing(path):
         try:
             write_synced(staged, data)
-            os.rename(staged, path)
+            staged.rename(path)
         except BaseException:
             with suppress(OSError):
                 staged.unlink()

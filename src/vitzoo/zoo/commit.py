@@ -1,7 +1,6 @@
-"""Committing a checkpoint: stage, sync, one rename. A visible checkpoint is complete; doing it twice changes nothing."""
+"""Committing a checkpoint: stage, sync, one rename. What is visible is complete; doing it twice changes nothing."""
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,14 +8,12 @@ from typing import Any
 from vitzoo.errors import InputError, IntegrityError
 from vitzoo.zoo import atomic, safetensors_io
 from vitzoo.zoo.checkpoint import read_manifest
-from vitzoo.zoo.layout import CONFIG, MANIFEST, WEIGHTS, checkpoint_name
+from vitzoo.zoo.layout import CONFIG, MANIFEST, METRIC_NAME, WEIGHTS, checkpoint_name
 from vitzoo.zoo.strict_json import encode, number
 
 
 def clean_metrics(metrics: Mapping[str, Any]) -> dict[str, int | float | None]:
     """Return metrics as they are stored; InputError names one that cannot be."""
-    from vitzoo.zoo.layout import METRIC_NAME
-
     cleaned = {}
     for name, value in metrics.items():
         if not isinstance(name, str) or not METRIC_NAME.fullmatch(name) or name in ("epoch", "diverged"):
@@ -66,7 +63,7 @@ def _fill(staged: Path, config: bytes, tensors: Mapping[str, Any], manifest: dic
 
 def _publish(staged: Path, target: Path) -> None:
     try:
-        os.rename(staged, target)
+        staged.rename(target)
     except OSError:
         if not target.exists():  # otherwise another process was faster, with the same digest or not
             raise

@@ -20,7 +20,7 @@ def read(path: Path) -> Lines:
     for count, text in enumerate(data.splitlines(), 1):
         line = parse(text, f"{path}, line {count}")
         epoch = line.get("epoch") if isinstance(line, dict) else None
-        if type(epoch) is not int or epoch <= last or not _is_line(line) or last in lines and _stops(lines[last]):
+        if type(epoch) is not int or epoch <= last or not _is_line(line) or (last in lines and _stops(lines[last])):
             raise IntegrityError(f"{path}, line {count}: not the metrics of an epoch after {last}. {REMEDY}.")
         lines[epoch] = line
         last = epoch

@@ -59,7 +59,7 @@ def write(path: Path, tensors: Mapping[str, Any]) -> tuple[str, int]:
     """
     arrays = {name: _writable(name, value) for name, value in tensors.items()}
     digest, size = hashlib.sha256(), 0
-    with open(path, "xb", buffering=1 << 18) as file:
+    with path.open("xb", buffering=1 << 18) as file:
         for chunk in (_header(arrays), *(_bytes(arrays[name]) for name in _data_order(arrays))):
             file.write(chunk)
             digest.update(chunk)
@@ -135,7 +135,7 @@ def _header(arrays: "dict[str, np.ndarray]") -> bytes:
 
 def _bytes(array: "np.ndarray") -> memoryview:
     # A flat view of bytes; an empty array has no memory that could be viewed.
-    return memoryview(array.reshape(-1).view("u1")) if array.size else memoryview(b"")
+    return array.reshape(-1).view("u1").data if array.size else memoryview(b"")
 
 
 def _open(path: Path) -> int:

@@ -1,7 +1,8 @@
 """The zoo: a directory that holds members, their checkpoints and one catalogue."""
 
 import os
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     import networkx
     import pandas
 
+    from vitzoo.zoo.catalogue import Catalogue
+
 ZOO_KEYS = ("format", "name", "licence", "execution")
 
 
@@ -40,6 +43,7 @@ class Zoo:
         self.licence: str = head["licence"]
         self.execution: dict[str, Any] = head["execution"]
         self._members: dict[Path, Member] = {}
+        self._catalogue: Catalogue | None = None
 
     def __repr__(self) -> str:
         return f"Zoo({str(self.path)!r})"
@@ -109,7 +113,7 @@ class Zoo:
                 staged.mkdir()
                 atomic.write_synced(staged / CONFIG, data)
                 atomic.sync_directory(staged)
-                os.rename(staged, path)
+                staged.rename(path)
             finally:
                 atomic.discard(staged)
             atomic.sync_directory(path.parent)
@@ -143,6 +147,53 @@ class Zoo:
         """Return a member's checkpoint of an epoch (default: the last)."""
         return self.member(member).checkpoint(epoch)
 
+    def catalogue(self) -> "Catalogue":
+        """Return the catalogue as the tree is now; it is rebuilt only if the tree has changed."""
+        from vitzoo.zoo import catalogue  # only here: opening and committing do not need DuckDB
+
+        kept, mark = self._catalogue, catalogue.fingerprint(self)
+        if kept is None or mark == catalogue.UNSETTLED or kept.fingerprint != mark:
+            kept = self._catalogue = catalogue.load(self)
+        return kept
+
+    def rebuild_catalogue(self) -> None:
+        """Build the catalogue again from the tree and store it."""
+        from vitzoo.zoo import catalogue
+
+        self._catalogue = catalogue.build(self)
+
+    def rows(
+        self,
+        where: str | None = None,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+        order_by: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """Return one dict per checkpoint. ``where`` is a boolean SQL expression; ``order_by`` like "test_acc desc"."""
+        from vitzoo.zoo import query
+
+        return query.rows(self.catalogue(), where, columns, limit, order_by)
+
+    def table(
+        self, where: str | None = None, columns: Sequence[str] | None = None, order_by: str | None = None
+    ) -> "pandas.DataFrame":
+        """Return one row per checkpoint as a pandas DataFrame; warns if parts of the zoo cannot be read.
+
+        ``where`` is a boolean SQL expression, such as ``"stage = 'finetuning' AND optimizer = 'adamw'"``.
+        """
+        from vitzoo.zoo import query
+
+        catalogue = self.catalogue()
+        for note in catalogue.notes:
+            warnings.warn(note, stacklevel=2)
+        return query.frame(catalogue, where, columns, order_by)
+
+    def lineage(self) -> "networkx.DiGraph":
+        """Return the graph of members and checkpoints (nodes ``member@epoch``), edges from origin to offspring."""
+        from vitzoo.zoo import lineage
+
+        return lineage.graph(self)
+
     def sweep(self) -> int:
         """Remove what killed writers left and complete ``result.json``; return how many things were removed.
 
@@ -160,10 +211,10 @@ class Zoo:
         places = [self.path]
         for stage in STAGES:
             places += [self.path / stage, *(path for path in self._paths(stage))]
-        places += [path for path in _directories(self.path / FINETUNING)]
+        places += _directories(self.path / FINETUNING)
         for place in places:
             if place.is_dir():
-                yield from sorted(place / name for name in os.listdir(place) if name.startswith(STAGING))
+                yield from sorted(path for path in place.iterdir() if path.name.startswith(STAGING))
 
     def _at(self, path: Path) -> Member:
         return self._members.setdefault(path, Member(self, path))
@@ -201,7 +252,8 @@ def _check_usable(root: Path) -> None:
     known = {BLUEPRINT, GROW, *STAGES}
     if not root.is_dir():
         raise InputError(f"{root} is a file; give a directory for the zoo.")
-    if other := sorted(n for n in os.listdir(root) if n not in known and not n.startswith(STAGING)):
+    names = [path.name for path in root.iterdir()]
+    if other := sorted(name for name in names if name not in known and not name.startswith(STAGING)):
         raise InputError(f"{root} is not empty ({other[0]!r} is there) and not a zoo. Give a new directory.")
 
 

@@ -24,7 +24,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
         raise IntegrityError(f"{path} cannot be read: {error.strerror}. A zoo holds plain files only.") from error
     try:
         # One byte more than allowed tells "too large" without trusting the size the file system reports.
-        with open(descriptor, "rb", buffering=0) as file:
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
             data = file.read(limit + 1)
     except OSError as error:
         raise IntegrityError(f"{path} cannot be read: {error.strerror}. {REMEDY}.") from error

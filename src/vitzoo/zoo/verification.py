@@ -1,0 +1,133 @@
+"""Every byte accounted for: compare a zoo with its specification, ``docs/format.md``. Nothing is ever repaired here."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vitzoo.errors import IntegrityError, VitzooError
+from vitzoo.zoo import verify_member
+from vitzoo.zoo.finding import Finding, damaged, unexpected
+from vitzoo.zoo.layout import (
+    BLUEPRINT,
+    FINETUNING,
+    GROW,
+    MEASURES,
+    PRETRAINING,
+    ROOT_DIRECTORIES,
+    ROOT_FILES,
+    ZOO_JSON,
+    is_name,
+)
+from vitzoo.zoo.member import Member
+from vitzoo.zoo.store import ZOO_KEYS, Zoo
+from vitzoo.zoo.strict_json import read_object
+
+Progress = Callable[[int, int], None]
+FREE = frozenset({MEASURES, GROW})
+
+
+@dataclass
+class Report:
+    """What ``verify`` found: findings (none if all is well), notes, and how much was looked at."""
+
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    members: int = 0
+    checkpoints: int = 0
+    bytes: int = 0
+    deep: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.findings
+
+
+def verify(zoo: Zoo, deep: bool = False, progress: Progress | None = None) -> Report:
+    """Check a zoo and return a report; it raises only if the zoo cannot be looked at at all.
+
+    Quick: everything is there, nothing else is, sizes, headers, references, metrics. ``deep``: every digest as well,
+    which reads every byte. ``progress`` is called with (checkpoints done, checkpoints in all).
+    """
+    report = Report(deep=deep)
+    report.findings += _root(zoo, report.notes)
+    members = []
+    for stage in (PRETRAINING, FINETUNING):
+        report.findings += _stage(zoo.path / stage, nested=stage == FINETUNING)
+        members += zoo.members(stage)
+    report.members = len(members)
+    report.findings += _names(members)
+    seen = [verify_member.survey(member) for member in members]
+    _checkpoints(seen, report, progress)
+    for survey in seen:
+        # References need what all members hold, metrics need what this one holds.
+        report.findings += verify_member.references(survey, {other.member.name: other for other in seen})
+        report.findings += verify_member.results_agree(survey)
+    report.findings.sort(key=lambda finding: finding.path)
+    return report
+
+
+def _checkpoints(seen: list[verify_member.Survey], report: Report, progress: Progress | None) -> None:
+    """Check all checkpoints; hashing runs in threads, because it releases the interpreter."""
+    jobs = [(survey, epoch) for survey in seen for epoch in survey.epochs]
+    report.checkpoints = len(jobs)
+    report.findings += [finding for survey in seen for finding in survey.findings]
+    threads = min(8, os.cpu_count() or 1) if report.deep else 1
+    with ThreadPoolExecutor(threads) as pool:
+        results = pool.map(lambda job: verify_member.checkpoint(*job, deep=report.deep), jobs)
+        for done, ((survey, epoch), result) in enumerate(zip(jobs, results, strict=True), 1):
+            report.findings += result.findings
+            report.bytes += result.bytes
+            if result.manifest is not None:
+                survey.manifests[epoch] = result.manifest
+            if progress is not None:
+                progress(done, len(jobs))
+
+
+def _root(zoo: Zoo, notes: list[str]) -> Iterator[Finding]:
+    for entry in _entries(zoo.path):
+        known = ROOT_DIRECTORIES if entry.is_dir(follow_symlinks=False) else ROOT_FILES
+        if entry.name not in known or entry.is_symlink():
+            yield unexpected(entry)
+        if entry.name == GROW:
+            notes.append(f"The state of a grower is in {GROW}; the zoo may be growing now, or was interrupted.")
+        if entry.name == MEASURES and entry.is_dir(follow_symlinks=False):
+            notes.append(f"The caches in {MEASURES} are not checked; they can be computed again.")
+    try:
+        read_object(zoo.path / ZOO_JSON, ZOO_KEYS)
+    except VitzooError as error:
+        yield damaged(zoo.path / ZOO_JSON, error)
+    for name in (BLUEPRINT, PRETRAINING, FINETUNING):
+        if not os.path.lexists(zoo.path / name):
+            yield Finding(str(zoo.path / name), "is missing", "Restore it from a copy of the zoo.")
+
+
+def _stage(place: Path, nested: bool) -> Iterator[Finding]:
+    """Nothing but directories with members' names may be in a stage; in fine-tuning, one level further down too."""
+    if not place.is_dir() or place.is_symlink():
+        return
+    for entry in _entries(place):
+        if entry.is_dir(follow_symlinks=False) and is_name(entry.name):
+            if nested:
+                yield from _stage(Path(entry.path), nested=False)
+        else:
+            yield unexpected(entry)
+
+
+def _names(members: list[Member]) -> Iterator[Finding]:
+    taken: dict[str, Member] = {}
+    for member in members:
+        other = taken.setdefault(member.name.casefold(), member)
+        if other is not member:
+            yield Finding(str(member.path), f"has the same name as {other.path}", "Remove one of the two.")
+
+
+def _entries(place: Path) -> list[Any]:
+    try:
+        with os.scandir(place) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        raise IntegrityError(f"{place} cannot be listed: {error.strerror}. Check its permissions.") from error
