@@ -16,9 +16,7 @@ class DeviceSplit:
     (torch.Size([2, 3, 2, 2]), [2, 1])
     """
 
-    def __init__(
-        self, x: np.ndarray, y: np.ndarray, device: torch.device | str, budget_bytes: int = 8 << 30
-    ) -> None:
+    def __init__(self, x: np.ndarray, y: np.ndarray, device: torch.device | str, budget_bytes: int = 8 << 30) -> None:
         self.device = torch.device(device)
         self._y = torch.from_numpy(np.array(y, np.int64)).to(self.device)
         self._x: np.ndarray | torch.Tensor = x

@@ -7,7 +7,7 @@ members are trained together; pixels are computed on the device in a few operati
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -95,7 +95,7 @@ class Pipeline:
         images = self._normalise(images)
         return self._erase(images, keys) if self.hyper.random_erasing else images
 
-    def _cut(self, images: torch.Tensor, drawn: Callable[..., crop.Crop | resized_crop.ResizedCrop]) -> torch.Tensor:
+    def _cut(self, images: torch.Tensor, drawn: Callable[..., Any]) -> torch.Tensor:
         settings = self.augmentation.crop
         if settings is None:
             return self._centre(images)

@@ -1,5 +1,6 @@
 """A random window of random area and shape, resized (torchvision's RandomResizedCrop; the "Inception crop")."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +29,7 @@ def draw(
     The first of ten attempts that fits is taken; if none does, the largest central window within ``ratio``.
     """
     area = rng.uniform(*scale, (_ATTEMPTS, n)) * side * side
-    aspect = np.exp(rng.uniform(*np.log(ratio), (_ATTEMPTS, n)))
+    aspect = np.exp(rng.uniform(math.log(ratio[0]), math.log(ratio[1]), (_ATTEMPTS, n)))
     corner = rng.random((2, n))
     widths, heights = np.rint(np.sqrt(area * aspect)), np.rint(np.sqrt(area / aspect))
     fits = (widths > 0) & (widths <= side) & (heights > 0) & (heights <= side)

@@ -20,9 +20,7 @@ def draw(rng: np.random.Generator, n: int, most: float) -> Rotation:
     return Rotation(rng.uniform(-most, most, n))
 
 
-def apply(
-    images: torch.Tensor, params: Rotation, kind: Literal["nearest", "bilinear"] = "nearest"
-) -> torch.Tensor:
+def apply(images: torch.Tensor, params: Rotation, kind: Literal["nearest", "bilinear"] = "nearest") -> torch.Tensor:
     """Rotate float images [N, C, H, W]; "nearest" is torchvision's default.
 
     >>> apply(torch.tensor([[[[1.0, 2.0], [3.0, 4.0]]]]), Rotation(np.array([90.0]))).tolist()

@@ -1,14 +1,19 @@
 """Where images come from: one file for each source, and this table."""
 
-from vitzoo.data.sources import digits, fractals, npz
+from vitzoo.data.sources import cifar, digits, folder, fractals, imagenet, npz, tiny_imagenet
 from vitzoo.data.sources.base import Source
 from vitzoo.errors import DataError, nearest
 
 PLAIN: dict[str, Source] = {
     "digits": digits.SOURCE,
     "fractals": fractals.SOURCE,
+    "cifar10": cifar.CIFAR10,
+    "cifar100": cifar.CIFAR100,
+    "imagenet": imagenet.SOURCE,
+    "tiny-imagenet": tiny_imagenet.SOURCE,
 }
 WITH_PATH: dict[str, Source] = {
+    "folder": folder.SOURCE,
     "npz": npz.SOURCE,
 }
 

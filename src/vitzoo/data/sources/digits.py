@@ -23,9 +23,9 @@ def _decode(grey: np.ndarray, positions: np.ndarray, side: int) -> np.ndarray:
 def _read(request: Request) -> Raw:
     from sklearn.datasets import load_digits  # takes a second to import
 
-    x, y = load_digits(return_X_y=True)
-    grey = (x.reshape(-1, 8, 8) * (255 / 16)).astype(np.float32)
-    labels = y.astype(np.int64)
+    pixels, digits = map(np.asarray, load_digits(return_X_y=True))
+    grey = (pixels.reshape(-1, 8, 8) * (255 / 16)).astype(np.float32)
+    labels = digits.astype(np.int64)
     test = np.zeros(len(labels), bool)
     test[balanced(labels, _TEST, "digits", "test")] = True
     parts = [Part(labels[mask], partial(_decode, grey[mask])) for mask in (~test, test)]

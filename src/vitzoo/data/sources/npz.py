@@ -43,9 +43,9 @@ def _fail(path: Path, key: str, found: object, expected: str) -> DataError:
     return DataError(f"{path}: {key} is {found}, expected {expected}.")
 
 
-def _check_images(path: Path, key: str, x: np.ndarray) -> None:
-    if x.dtype != np.uint8 or x.ndim != 4 or x.shape[3] != 3 or 0 in x.shape:
-        raise _fail(path, key, f"{x.dtype} {list(x.shape)}", "uint8 [N, H, W, 3]")
+def _check_images(path: Path, key: str, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+    if dtype != np.uint8 or len(shape) != 4 or shape[3] != 3 or 0 in shape:
+        raise _fail(path, key, f"{dtype} {list(shape)}", "uint8 [N, H, W, 3]")
 
 
 def _check_labels(path: Path, key: str, y: np.ndarray, n: int, classes: int | None) -> None:
@@ -57,9 +57,17 @@ def _check_labels(path: Path, key: str, y: np.ndarray, n: int, classes: int | No
 
 
 def _side(request: Request) -> int:
-    x = _arrays(_checked(request), "x_test")["x_test"]  # the smaller split: this decompresses it
-    _check_images(request.path, "x_test", x)
-    return natural(min(x.shape[1:3]), request.image_size)
+    path = _checked(request)
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("x_train.npy") as member:
+            # The header alone: a cached data set must not cost reading the arrays again.
+            version = np.lib.format.read_magic(member)
+            read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            shape, _, dtype = read(member)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: x_train cannot be read ({error}); the file must hold {_FORM}.") from error
+    _check_images(path, "x_train", dtype, shape)
+    return natural(min(shape[1:3]), request.image_size)
 
 
 def _read(request: Request) -> Raw:
@@ -68,7 +76,7 @@ def _read(request: Request) -> Raw:
     parts = []
     for split in ("train", "test"):
         x, y = arrays[f"x_{split}"], arrays[f"y_{split}"]
-        _check_images(path, f"x_{split}", x)
+        _check_images(path, f"x_{split}", x.dtype, x.shape)
         _check_labels(path, f"y_{split}", y, len(x), classes)
         parts.append(Part(y.astype(np.int64), partial(_decode, x)))
     found = 1 + max(int(part.labels.max()) for part in parts)
