@@ -37,7 +37,8 @@ def grow(
     from rich.console import Console
 
     from vitzoo.blueprint import load
-    from vitzoo.cli.progress import Display, Plain, clock
+    from vitzoo.cli.output import duration
+    from vitzoo.cli.progress import Display, Plain
     from vitzoo.growing.grow import Wishes, Work, raise_first
     from vitzoo.growing.grow import grow as run
     from vitzoo.growing.jobs import Places
@@ -93,7 +94,7 @@ def grow(
         console.print(f"{zoo} is complete: {outcome.members} members. There is nothing to do.", highlight=False)
     else:
         console.print(
-            f"Grew {outcome.grown} members in {clock(outcome.seconds)}; {zoo} holds {outcome.members}"
+            f"Grew {outcome.grown} members in {duration(outcome.seconds)}; {zoo} holds {outcome.members}"
             + (f", of which {outcome.diverged} diverged" if outcome.diverged else "")
             + ".",
             highlight=False,

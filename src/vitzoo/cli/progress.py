@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from vitzoo.cli.output import duration
 from vitzoo.growing.events import EpochDone, Event, JobDone, JobFailed, Note, Stepped
 from vitzoo.growing.grow import Work
 from vitzoo.growing.jobs import GrowPopulation
@@ -74,7 +75,7 @@ def epoch_line(tally: Tally, event: EpochDone) -> str:
         parts.append(f"diverged: {', '.join(event.diverged)}")
     left = tally.seconds_left()
     if left is not None:
-        parts.append(f"{clock(left)} left")
+        parts.append(f"{duration(left)} left")
     return ", ".join(parts)
 
 
@@ -97,20 +98,6 @@ def span(rows: Iterable[dict[str, Any]], name: str) -> str:
         return "not known"
     low, high = f"{min(values):.1%}"[:-1], f"{max(values):.1%}"[:-1]
     return f"{low} %" if low == high else f"{low}–{high} %"
-
-
-def clock(seconds: float) -> str:
-    """Return a duration as people read it.
-
-    >>> clock(45), clock(200), clock(12_000)
-    ('45 s', '3 min 20 s', '3 h 20 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
 class Plain:
@@ -174,7 +161,7 @@ class Display:
         """Move the bar."""
         left = self.tally.seconds_left()
         about = f"{self.tally.members_done}/{self.tally.work.members} members"
-        about += f" · {clock(left)} left" if left is not None else ""
+        about += f" · {duration(left)} left" if left is not None else ""
         self.bar.update(self.task, completed=self.tally.done(), description=about)
 
     def _draw(self) -> Group:

@@ -44,8 +44,6 @@ def main(pipe: Connection, threads: int, grower: int) -> None:
 
 
 def _do(job: Job, tell: Callable[[Event], None], stop: threading.Event) -> Event:
-    from vitzoo.growing import populate
-
     last = time.monotonic()
 
     def beat(share: float) -> None:
@@ -57,6 +55,8 @@ def _do(job: Job, tell: Callable[[Event], None], stop: threading.Event) -> Event
             tell(Stepped(job.id, share))
 
     try:
+        from vitzoo.growing import populate  # torch: only workers need it
+
         if isinstance(job, GrowPopulation):
             populate.grow(job, tell, beat)
         else:

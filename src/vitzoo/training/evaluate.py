@@ -7,6 +7,7 @@ from torch import Tensor
 
 from vitzoo.blueprint.schema import Backbone
 from vitzoo.data.device import DeviceSplit
+from vitzoo.data.order import eval_order
 from vitzoo.model.vit import forward
 from vitzoo.training.objectives import Objective
 
@@ -25,19 +26,18 @@ def evaluate(
 ) -> tuple[Tensor, Tensor]:
     """Return mean loss [K] and accuracy [K] in [0, 1], float64, over all images of ``split``.
 
-    ``beat`` is called before every batch and may raise to stop. ``key`` fixes the draws of objectives that draw (the two views of contrastive training).
+    ``beat`` is called before every batch and may raise to stop.
+    ``key`` fixes the draws of objectives that draw (the two views of contrastive training).
     """
     dtype = next(iter(params.values())).dtype
-    total = len(split)
     loss: Tensor | float = 0.0
     right: Tensor | float = 0.0
-    for start in range(0, total, batch_size):
+    for number, index in enumerate(eval_order(len(split), batch_size)):
         beat(1.0)
-        index = torch.arange(start, min(start + batch_size, total))
-        batch = objective.test_batch(*split.gather(index), key=(*key, start))
+        batch = objective.test_batch(*split.gather(index), key=(*key, number))
         score = objective.score(forward(params, batch.images.to(dtype), arch), batch)
         loss = loss + score.loss.double().sum(1)
         right = right + score.right.double().sum(1)
-    seen = total * objective.views
+    seen = len(split) * objective.views
     assert isinstance(loss, Tensor) and isinstance(right, Tensor)
     return loss / seen, right / seen

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vitzoo.blueprint.recipe import Recipe
-from vitzoo.data.augment import Pipeline
 from vitzoo.data.device import DeviceSplit
 from vitzoo.data.order import epoch_order
+from vitzoo.data.pipeline import Pipeline
 from vitzoo.model.layout import Layout
 from vitzoo.model.vit import forward
 from vitzoo.training import optim
@@ -128,7 +129,7 @@ class _Loop:
         order = epoch_order(len(self.population.train), self.hyper.batch_size, self.hyper.seed, self.state.epoch)
         for step, index in enumerate(order):
             self.beat(step / len(order))
-            losses, rights = self.step(step, torch.as_tensor(index))
+            losses, rights = self.step(step, index)
             loss += losses
             right += rights
         seen = len(order) * self.hyper.batch_size
@@ -139,7 +140,7 @@ class _Loop:
         rate = k * seen / (time.perf_counter() - begun)
         return metrics | {"images_per_second": rate}
 
-    def step(self, step: int, index: Tensor) -> tuple[Tensor, Tensor]:
+    def step(self, step: int, index: np.ndarray) -> tuple[Tensor, Tensor]:
         """Draw, forward, backward, update; return the batch's summed loss and right answers [K]."""
         key = (self.hyper.seed, self.state.epoch, step)
         batch = self.objective.train_batch(*self.population.train.gather(index), key)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from vitzoo.blueprint.recipe import Recipe
-from vitzoo.data.augment import Pipeline
+from vitzoo.data.pipeline import Key, Pipeline
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class Objective(ABC):
         self.pipeline = pipeline
 
     @abstractmethod
-    def train_batch(self, images: Tensor, labels: Tensor, key: tuple[int, ...]) -> Batch:
+    def train_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
         """Augment uint8 images [B, 3, H, W] with the draws that belong to ``key``."""
 
     @abstractmethod
-    def test_batch(self, images: Tensor, labels: Tensor, key: tuple[int, ...]) -> Batch:
+    def test_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
         """Prepare uint8 images for evaluation."""
 
     @abstractmethod

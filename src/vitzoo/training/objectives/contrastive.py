@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vitzoo.data.pipeline import Key
 from vitzoo.training.objectives.base import Batch, Objective, Score
 
 
@@ -20,10 +21,10 @@ class Contrastive(Objective):
 
     views = 2
 
-    def train_batch(self, images: Tensor, labels: Tensor, key: tuple[int, ...]) -> Batch:
+    def train_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
         return Batch(self.pipeline.two_views(images, key), None, labels.repeat(2))
 
-    def test_batch(self, images: Tensor, labels: Tensor, key: tuple[int, ...]) -> Batch:
+    def test_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
         return self.train_batch(images, labels, key)
 
     def score(self, outputs: Tensor, batch: Batch) -> Score:

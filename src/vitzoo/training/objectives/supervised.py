@@ -3,6 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from vitzoo.data.pipeline import Key
 from vitzoo.training.objectives.base import Batch, Objective, Score
 
 
@@ -11,11 +12,10 @@ class Supervised(Objective):
 
     views = 1
 
-    def train_batch(self, images: Tensor, labels: Tensor, key: tuple[int, ...]) -> Batch:
-        augmented, targets = self.pipeline.train_batch(images, labels, key)
-        return Batch(augmented, targets, labels)
+    def train_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
+        return Batch(*self.pipeline.train_batch(images, labels, key))
 
-    def test_batch(self, images: Tensor, labels: Tensor, key: tuple[int, ...]) -> Batch:
+    def test_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
         return Batch(self.pipeline.eval_batch(images), None, labels)
 
     def score(self, outputs: Tensor, batch: Batch) -> Score:

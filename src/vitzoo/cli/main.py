@@ -1,0 +1,71 @@
+"""The command line: one module per command, one line here each. Commands import what they need when they run."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from vitzoo.cli.grow import grow
+from vitzoo.cli.plan import plan
+from vitzoo.errors import VitzooError
+
+app = typer.Typer(
+    name="vitzoo",
+    help="Grow, store and study populations of vision transformers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("plan")(plan)
+app.command("grow")(grow)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from vitzoo import __version__
+
+        print(f"vitzoo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+def run() -> None:
+    """Run the command line and exit: errors become one line on stderr and the exit code they carry."""
+    sys.exit(main())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        app(arguments, prog_name="vitzoo")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except VitzooError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        code = 1
+    else:
+        code = 0
+    return _flush(code)
+
+
+def _flush(code: int) -> int:
+    """Flush what was printed; a reader that has gone (``vitzoo plan paper | head``) is no error worth a word."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for the interpreter's own flush at exit
+    return code
