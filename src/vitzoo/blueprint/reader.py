@@ -114,11 +114,13 @@ class _Open:
 
 
 def _refuse(event: Any, place: str) -> None:
-    """Refuse what plain data does not need: aliases, anchors and tags."""
+    """Refuse what plain data does not need: aliases, anchors, tags, and halves of a surrogate pair."""
     if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
         raise BlueprintError(f"{place}: anchors (&) and aliases (*) are not allowed in a blueprint.")
     if getattr(event, "tag", None):
         raise BlueprintError(f"{place}: tags (!) are not allowed in a blueprint.")
+    if isinstance(event, yaml.ScalarEvent) and re.search(r"[\ud800-\udfff]", event.value):
+        raise BlueprintError(f"{place}: an escape that is no Unicode character.")
 
 
 def _scalar(text: str, place: str) -> Any:

@@ -58,7 +58,7 @@ def cost(recipe: Recipe) -> Cost:
     >>> from vitzoo.blueprint import expand, load
     >>> member = cost(expand(load("paper"))[0][0])
     >>> member.checkpoints, f"{member.bytes:,}", f"{member.training_flop:.3g}"
-    (91, '8,028,109,096', '3.18e+18')
+    (91, '8,027,915,896', '3.18e+18')
     """
     h = recipe.hyperparameters
     views = 2 if h.task == "contrastive" else 1

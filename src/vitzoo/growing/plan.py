@@ -1,6 +1,7 @@
 """The plan: a blueprint's members in order, and how they are cut into populations. Pure data, no disk."""
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -87,7 +88,7 @@ def _balanced(group: Sequence[Recipe], stack: int) -> list[Sequence[Recipe]]:
     """Cut a sequence into as few chunks of at most ``stack`` as possible, sizes differing by at most one."""
     chunks = -(-len(group) // stack)
     bounds = [i * len(group) // chunks for i in range(chunks + 1)]
-    return [group[start:end] for start, end in zip(bounds, bounds[1:], strict=False)]
+    return [group[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def _by_optimizer(chunk: Sequence[Recipe]) -> tuple[Recipe, ...]:

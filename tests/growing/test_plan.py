@@ -1,0 +1,70 @@
+"""The laws of populations: a partition, in order, of bounded and balanced size, for any recipes."""
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vitzoo.blueprint import Recipe, expand, load
+from vitzoo.growing.plan import Population, make_plan, populations, shared_factors
+
+NANO = make_plan(load("nano")).members
+SOME = st.lists(st.sampled_from(NANO), unique_by=lambda recipe: recipe.id)
+
+
+def groups(found: list[Population]) -> dict[str, list[Population]]:
+    result: dict[str, list[Population]] = {}
+    for population in found:
+        result.setdefault(shared_factors(population.members[0]), []).append(population)
+    return result
+
+
+@settings(deadline=None)
+@given(SOME, st.integers(1, 70))
+def test_laws(recipes: list[Recipe], stack: int) -> None:
+    found = populations(recipes, stack)
+    members = [recipe.id for population in found for recipe in population.members]
+    assert sorted(members) == sorted(recipe.id for recipe in recipes)
+    place = {recipe.id: i for i, recipe in enumerate(recipes)}
+    for population in found:
+        assert len({shared_factors(recipe) for recipe in population.members}) == 1
+        optimizers = [recipe.hyperparameters.optimizer for recipe in population.members]
+        assert optimizers == sorted(optimizers)
+        for optimizer in set(optimizers):
+            places = [place[r.id] for r in population.members if r.hyperparameters.optimizer == optimizer]
+            assert places == sorted(places)
+    for group in groups(found).values():
+        sizes = [len(population.members) for population in group]
+        assert max(sizes) <= stack
+        assert max(sizes) - min(sizes) <= 1
+        assert len(sizes) == -(-sum(sizes) // stack)
+        spans = [sorted(place[recipe.id] for recipe in population.members) for population in group]
+        assert all(before[-1] < after[0] for before, after in itertools.pairwise(spans))
+
+
+def test_a_stack_shares_all_but_parent_and_optimiser() -> None:
+    found = populations(NANO, stack=60)
+    assert [len(population.members) for population in found] == [1] * 10 + [60] * 4
+    varied = found[-1].members
+    assert len({r.parent for r in varied}) == len(found[-1].parents) == 10
+    assert len({(r.hyperparameters.optimizer, r.hyperparameters.lr) for r in varied}) == 6
+    assert len({(r.hyperparameters.seed, r.architecture.head.kind) for r in varied}) == 1
+
+
+def test_ids_tell_populations_apart() -> None:
+    found = populations(NANO, 7)
+    assert len({population.id for population in found}) == len(found)
+    assert [p.id for p in found] == [p.id for p in populations(NANO, 7)]
+    assert {(p.stage, bool(p.parents)) for p in found} == {("pretraining", False), ("finetuning", True)}
+
+
+def test_a_stack_holds_at_least_one() -> None:
+    with pytest.raises(ValueError, match="at least one"):
+        populations(NANO, 0)
+
+
+def test_plan_keeps_the_order_of_the_blueprint() -> None:
+    blueprint = load("nano")
+    pretraining, finetuning = expand(blueprint)
+    assert make_plan(blueprint).members == (*pretraining, *finetuning)
