@@ -7,7 +7,10 @@ from typing import Annotated
 import typer
 
 from vitzoo.cli.grow import grow
+from vitzoo.cli.ls import ls
 from vitzoo.cli.plan import plan
+from vitzoo.cli.show import show
+from vitzoo.cli.verify import verify
 from vitzoo.errors import VitzooError
 
 app = typer.Typer(
@@ -20,6 +23,9 @@ app = typer.Typer(
 )
 app.command("plan")(plan)
 app.command("grow")(grow)
+app.command("ls")(ls)
+app.command("show")(show)
+app.command("verify")(verify)
 
 
 def _print_version(wanted: bool) -> None:

@@ -47,8 +47,7 @@ def count(catalogue: Catalogue, where: str | None = None) -> int:
     """Number of the chosen rows."""
     with _explained(catalogue, where):
         relation = catalogue.connection.table("catalogue")
-        found = (relation.filter(where) if where else relation).aggregate("count(*)").fetchone()
-        return found[0] if found else 0
+        return (relation.filter(where) if where else relation).aggregate("count(*)").fetchall()[0][0]
 
 
 def _relation(

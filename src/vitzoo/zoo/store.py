@@ -174,6 +174,12 @@ class Zoo:
 
         return query.rows(self.catalogue(), where, columns, limit, order_by)
 
+    def count(self, where: str | None = None) -> int:
+        """Number of checkpoints that fit a boolean SQL expression."""
+        from vitzoo.zoo import query
+
+        return query.count(self.catalogue(), where)
+
     def table(
         self, where: str | None = None, columns: Sequence[str] | None = None, order_by: str | None = None
     ) -> "pandas.DataFrame":
