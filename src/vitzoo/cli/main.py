@@ -1,5 +1,6 @@
 """The command line: one module per command, one line here each. Commands import what they need when they run."""
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -47,6 +48,8 @@ def _options(
 
 def run() -> None:
     """Run the command line and exit: errors become one line on stderr and the exit code they carry."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without '×' prints '?', not a traceback
     sys.exit(main())
 
 

@@ -10,7 +10,8 @@ PIPE_WIDTH = 120  # columns where the output is no terminal
 
 def print_json(data: Any) -> None:
     """Print data as one JSON document, exact numbers, no NaN; the only thing a command prints with ``--json``."""
-    json.dump(data, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    json.dump(data, sys.stdout, indent=2, ensure_ascii=ascii_only, allow_nan=False)
     sys.stdout.write("\n")
 
 
