@@ -75,9 +75,9 @@ def _checkpoints(seen: list[verify_member.Survey], report: Report, progress: Pro
     jobs = [(survey, epoch) for survey in seen for epoch in survey.epochs]
     report.checkpoints = len(jobs)
     report.findings += [finding for survey in seen for finding in survey.findings]
-    threads = min(8, os.cpu_count() or 1) if report.deep else 1
-    with ThreadPoolExecutor(threads) as pool:
-        results = pool.map(lambda job: verify_member.checkpoint(*job, deep=report.deep), jobs)
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        spread = pool.map if report.deep else map  # a quick check has nothing to wait for
+        results = spread(lambda job: verify_member.checkpoint(*job, deep=report.deep), jobs)
         for done, ((survey, epoch), result) in enumerate(zip(jobs, results, strict=True), 1):
             report.findings += result.findings
             report.bytes += result.bytes
