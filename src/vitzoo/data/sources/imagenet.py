@@ -1,7 +1,7 @@
 """``imagenet``: ILSVRC 2012 as ``imagenet/train/<wnid>/*.JPEG`` and ``imagenet/val/<wnid>/*.JPEG`` under the root.
 
 There is no public download; the archives come from image-net.org after registration. Classes are the wnids in
-alphabetical order, as everywhere. ``classes`` in the blueprint may name a smaller number, for a subset of the folders.
+alphabetical order, as everywhere; a subset of them is a data set of its own, ``folder:PATH``.
 Images are kept as squares of image_size·8/7 pixels, 256 for 224, the centre of the resized picture.
 """
 
