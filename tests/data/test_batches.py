@@ -116,6 +116,8 @@ def test_evaluation_geometry():
     torch.testing.assert_close(plain.eval_batch(grey), ((128 / 255 - mean) / std).expand(2, 3, 16, 16))
 
 
-def test_a_crop_larger_than_its_image_is_refused():
+def test_settings_that_do_not_fit_the_image_are_refused():
     with pytest.raises(BlueprintError, match=r"crop\.resize is 12, smaller than image_size 16"):
         Pipeline(Augmentation(crop=Crop(kind="random", resize=12)), hyper(), DIGITS, 16, 10)
+    with pytest.raises(BlueprintError, match=r"blur\.kernel is 33, too wide for image_size 16"):
+        Pipeline(Augmentation(blur=Blur(kernel=33)), hyper(), DIGITS, 16, 10)

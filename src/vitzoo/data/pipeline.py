@@ -48,6 +48,8 @@ class Pipeline:
         cut = augmentation.crop
         if cut and cut.kind == "random" and cut.resize and cut.resize < image_size:
             raise BlueprintError(f"crop.resize is {cut.resize}, smaller than image_size {image_size}.")
+        if augmentation.blur and augmentation.blur.kernel // 2 >= image_size:
+            raise BlueprintError(f"blur.kernel is {augmentation.blur.kernel}, too wide for image_size {image_size}.")
 
     def train_batch(self, images: torch.Tensor, labels: torch.Tensor, *keys: Key) -> Batch:
         """Augment a training batch, uint8 [N, 3, side, side] with int64 labels [N].
