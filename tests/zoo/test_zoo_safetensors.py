@@ -1,5 +1,6 @@
 """Our writer against the safetensors library, and our reader against damaged files."""
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -86,7 +87,7 @@ def test_bfloat16_is_widened(tmp_path: Path) -> None:
 
 def test_unknown_name_says_the_nearest(tmp_path: Path) -> None:
     io.write(tmp_path / "t", {"head.weight": np.zeros(1, "f4")})
-    with pytest.raises(InputError, match="Did you mean 'head.weight'"):
+    with pytest.raises(InputError, match=r"Did you mean 'head\.weight'"):
         io.read(tmp_path / "t", ["head.weigth"])
 
 
@@ -127,7 +128,9 @@ HOSTILE = {
     "no object": raw([1]),
     "deep": raw(b'{"a":' * 5000 + b"1" + b"}" * 5000),
     "deep but parsable": raw(b'{"a":' * 40 + b"1" + b"}" * 40),
-    "duplicate": raw(b'{"a":' + json.dumps(entry()).encode() + b',"a":' + json.dumps(entry()).encode() + b"}", bytes(4)),
+    "duplicate": raw(
+        b'{"a":' + json.dumps(entry()).encode() + b',"a":' + json.dumps(entry()).encode() + b"}", bytes(4)
+    ),
     "many": raw({str(i): entry(shape=[0], end=0) for i in range(4097)}),
     "overlap": raw({"a": entry(), "b": entry(begin=2, end=6)}, bytes(6)),
     "same range": raw({"a": entry(), "b": entry()}, bytes(4)),
@@ -170,10 +173,8 @@ def test_any_damage_to_the_header_is_typed(tmp_path: Path, data: st.DataObject) 
     for _ in range(data.draw(st.integers(1, 4))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
-    try:
+    with contextlib.suppress(IntegrityError):
         io.read(path)
-    except IntegrityError:
-        pass
 
 
 def test_links_and_directories_are_refused(tmp_path: Path) -> None:

@@ -64,9 +64,7 @@ def replace_file(path: Path, data: bytes) -> None:
 
 def make_directories(path: Path) -> None:
     """Create a directory and its parents, each surviving a power cut."""
-    missing = [path]
-    while not missing[-1].parent.is_dir():
-        missing.append(missing[-1].parent)
+    missing = [place for place in (path, *path.parents) if not place.is_dir()]
     with storing(path):
         for directory in reversed(missing):
             directory.mkdir(exist_ok=True)

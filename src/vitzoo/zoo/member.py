@@ -111,10 +111,7 @@ class Member:
 
     def curve(self) -> list[dict[str, Any]]:
         """One dict per epoch, ``{"epoch": e, **metrics}``, by rising epoch."""
-        epochs = self.epochs()  # listed first: a commit in between then shows in both or in neither
-        lines = results.read(self.path / RESULT)
-        if epochs and epochs[-1] not in lines:
-            lines |= self._line_of(epochs[-1])
+        lines, _ = self._lines(self.epochs())  # epochs first: a commit in between then shows in both or in neither
         return [lines[epoch] for epoch in sorted(lines)]
 
     def commit(
@@ -129,7 +126,8 @@ class Member:
         if type(epoch) is not int or not 0 <= epoch < 10**9:
             raise InputError(f"{epoch!r} is not an epoch; use a whole number from 0.")
         cleaned = commit.clean_metrics(metrics)
-        epochs, lines = self.epochs(), results.read(self.path / RESULT)
+        epochs = self.epochs()
+        lines, lacking = self._lines(epochs)
         if epoch not in epochs:
             self._check_order(epoch, epochs, lines)
         before = max((e for e in epochs if e < epoch), default=None)
@@ -140,12 +138,12 @@ class Member:
             "parent": self._edge(before, parent),
             "metrics": cleaned,
         }
+        if lacking:
+            results.write(self.path / RESULT, lines)  # first, so that never more than the last line can be missing
         sha256 = commit.write_checkpoint(self.path, epoch, self._own_config(), tensors, manifest)
-        missing = [] if before is None or before in lines else [before]
-        for e in (*missing, epoch):
-            # What is on disk counts: a commit that changed nothing keeps the metrics of the first.
-            lines |= self._line_of(e) if e in epochs else {epoch: {"epoch": epoch, **cleaned}}
-        results.write(self.path / RESULT, lines)
+        if epoch not in epochs:  # a commit that changed nothing keeps the metrics of the first
+            lines[epoch] = self._line(epoch)
+            results.write(self.path / RESULT, lines)
         return sha256
 
     def record_epochs(self, lines: Iterable[Mapping[str, Any]]) -> None:
@@ -153,7 +151,7 @@ class Member:
 
         Epochs the recipe keeps are skipped, because their line comes with their commit.
         """
-        stored = results.read(self.path / RESULT)
+        stored, _ = self._lines(self.epochs())
         for line in lines:
             epoch = line["epoch"]
             if not self.keeps(epoch):
@@ -164,9 +162,10 @@ class Member:
 
     def record_divergence(self, epoch: int, metrics: Mapping[str, Any]) -> None:
         """Record that training stopped for good in this epoch because a value was not finite."""
-        if epoch in self.epochs():
+        epochs = self.epochs()
+        if epoch in epochs:
             raise InputError(f"{self.name} has a checkpoint of epoch {epoch}, so it did not diverge there.")
-        stored = results.read(self.path / RESULT)
+        stored, _ = self._lines(epochs)
         stored[epoch] = {"epoch": epoch, "diverged": True, **commit.clean_metrics(metrics)}
         results.write(self.path / RESULT, {e: line for e, line in stored.items() if e <= epoch})
 
@@ -175,29 +174,37 @@ class Member:
         return is_kept(self.recipe.get("checkpoints", {}), self.last_epoch, epoch)
 
     def repair_results(self) -> None:
-        """Add the lines to ``result.json`` that a kill between a checkpoint and its line left out."""
+        """Add the lines to ``result.json`` that it lacks, after a kill or after someone removed the file."""
         lines = results.read(self.path / RESULT)
         for epoch in self.epochs():
             if epoch not in lines:
-                lines |= self._line_of(epoch)
+                lines[epoch] = self._line(epoch)
         results.write(self.path / RESULT, lines)
 
-    def _line_of(self, epoch: int) -> dict[int, dict[str, Any]]:
-        return {epoch: {"epoch": epoch, **Checkpoint(self, epoch).metrics}}
+    def _line(self, epoch: int) -> dict[str, Any]:
+        return {"epoch": epoch, **Checkpoint(self, epoch).metrics}
+
+    def _lines(self, epochs: list[int]) -> tuple[results.Lines, bool]:
+        """Read ``result.json``; add the last checkpoint's line if it lacks, and say whether it did."""
+        lines = results.read(self.path / RESULT)
+        lacking = bool(epochs) and epochs[-1] not in lines
+        if lacking:
+            lines[epochs[-1]] = self._line(epochs[-1])
+        return lines, lacking
 
     def _own_config(self) -> bytes:
         if self.config["name"] != self.name:  # reading it checks that the bytes are this member's
             raise IntegrityError(f"{self.path / CONFIG} belongs to another member. {REMEDY}.")
         return self.config_bytes
 
-    def _check_order(self, epoch: int, epochs: list[int], lines: dict[int, dict[str, Any]]) -> None:
+    def _check_order(self, epoch: int, epochs: list[int], lines: results.Lines) -> None:
         if epochs and epoch < epochs[-1]:
             raise InputError(f"{self.name} has epoch {epochs[-1]} already; epochs are committed in rising order.")
         if epoch > self.last_epoch:
             raise InputError(f"The recipe of {self.name} ends with epoch {self.last_epoch}; {epoch} is too late.")
         self._check_not_diverged(epoch, lines)
 
-    def _check_not_diverged(self, epoch: int, lines: dict[int, dict[str, Any]]) -> None:
+    def _check_not_diverged(self, epoch: int, lines: results.Lines) -> None:
         stop = results.diverged(lines)
         if stop is not None and epoch >= stop:
             raise IntegrityError(

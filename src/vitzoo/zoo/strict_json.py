@@ -57,19 +57,19 @@ def read(path: Path) -> Any:
 
 
 def read_object(path: Path, keys: tuple[str, ...]) -> dict[str, Any]:
-    """Read an object that has at least these keys and, if it tells, the format of this program."""
+    """Read an object that has at least these keys, in a format this program knows."""
     return check_object(read(path), keys, path)
 
 
 def check_object(value: Any, keys: tuple[str, ...], where: object) -> dict[str, Any]:
-    """Return the value if it is an object with at least these keys; IntegrityError otherwise."""
+    """Return the value if it is an object with at least these keys, in a known format; IntegrityError otherwise."""
     if not isinstance(value, dict):
         raise IntegrityError(f"{where} does not hold a JSON object. {REMEDY}.")
-    if (missing := [key for key in keys if key not in value]) and "format" not in missing:
-        raise IntegrityError(f"{where} lacks {', '.join(map(repr, missing))}. {REMEDY}.")
-    if "format" in keys and value.get("format") != 1:
-        found = str(value.get("format"))[:20]
+    if "format" in keys and value.get("format", 1) != 1:
+        found = str(value["format"])[:20]
         raise IntegrityError(f"{where} has format {found!r}, this program knows format 1. Update vitzoo to read it.")
+    if missing := [key for key in keys if key not in value]:
+        raise IntegrityError(f"{where} lacks {', '.join(map(repr, missing))}. {REMEDY}.")
     return value
 
 
