@@ -112,13 +112,14 @@ def _print_rows(rows: list[dict[str, Any]], wanted: list[str] | None, per_checkp
         cells, names = rows, wanted
     table = [[value(name, row[name]) for name in names] for row in cells]
     numeric = [name for name in names if any(isinstance(row[name], int | float) for row in cells)]
-    print_table(title, names, table, right=numeric)
+    print(title)  # not in the table, whose width it would be folded to
+    print_table("", names, table, right=numeric)
 
 
 def _telling(rows: list[dict[str, Any]], per_checkpoint: bool) -> list[str]:
     """Choose columns: the id, the factors that differ, the epoch and the metrics, as far as a line goes."""
     after = ["epoch", *(name for name in METRICS if name in rows[0])]
-    differing = [name for name in FACTORS if name in rows[0] and len({str(row[name]) for row in rows}) > 1]
+    differing = [name for name in FACTORS if name in rows[0] and _differs(name, rows)]
     room = WIDTH - sum(_width(name, rows) for name in ("id", *after))
     before = []
     for name in differing:
@@ -126,6 +127,10 @@ def _telling(rows: list[dict[str, Any]], per_checkpoint: bool) -> list[str]:
         if room >= 0:
             before.append(name)
     return ["id", *before, *after]
+
+
+def _differs(name: str, rows: list[dict[str, Any]]) -> bool:
+    return len({str(row[name]) for row in rows if row[name] is not None}) > 1
 
 
 def _width(name: str, rows: list[dict[str, Any]]) -> int:
