@@ -75,9 +75,13 @@ def test_a_member_in_a_stack_is_the_member_alone():
 def test_explicit_attention_is_fused_attention():
     from vitzoo.model.attention import attend
 
-    q, k, v = (torch.randn(3, 2, 17, 16, dtype=torch.float64) for _ in range(3))
-    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v)
-    torch.testing.assert_close(attend(q, k, v), expected, rtol=0, atol=1e-12)
+    qkv = torch.randn(3, 17, 3, 2, 16, dtype=torch.float64, requires_grad=True)
+    q, k, v = qkv.permute(2, 0, 3, 1, 4)
+    expected = torch.nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+    torch.testing.assert_close(attend(qkv), expected, rtol=0, atol=1e-12)
+    weight = torch.randn_like(expected)
+    ours, theirs = (torch.autograd.grad((y * weight).sum(), qkv)[0] for y in (attend(qkv), expected))
+    torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
 def test_dropping_every_branch_leaves_the_embedding():
@@ -122,9 +126,12 @@ def test_macs_are_what_torch_counts():
 
     arch = backbone(TINY, MLP)
     params = {n: t.unsqueeze(0) for n, t in initial(arch, 0).items()}
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        forward(params, torch.zeros(1, 3, 16, 16), arch)
-    assert counter.get_total_flops() == 2 * forward_macs(arch)
+    counts = []
+    for batch in (1, 2):  # the difference leaves out what is done once per member, not per image
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            forward(params, torch.zeros(batch, 3, 16, 16), arch)
+        counts.append(counter.get_total_flops())
+    assert counts[1] - counts[0] == 2 * forward_macs(arch)
 
 
 def test_views_and_pack_are_inverse():

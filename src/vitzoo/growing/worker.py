@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 from vitzoo.errors import VitzooError
 from vitzoo.growing.events import Event, JobDone, JobFailed, JobStopped, Stepped
 from vitzoo.growing.jobs import GrowPopulation, Job
+from vitzoo.growing.memory import keep_freed_memory
 
 PR_SET_PDEATHSIG = 1
 
@@ -24,6 +25,7 @@ class Stopped(Exception):
 def main(pipe: Connection, threads: int, grower: int) -> None:
     """Serve jobs until the pipe closes; SIGTERM ends the current one at its next step."""
     _die_with(grower)
+    keep_freed_memory()
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal signals the whole group; the grower decides
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

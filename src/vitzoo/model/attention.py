@@ -1,16 +1,25 @@
 """Softmax attention (Vaswani et al. 2017): fused where the device has a fast kernel, explicit where it has not.
 
-On CPU the backward pass of the fused kernel in bf16 takes several times as long as the explicit products
-(docs/log.md), so there the four operations are spelled out.
+On CPU the backward pass of the fused kernel in bf16 takes several times as long as the explicit products, and a bf16
+softmax as long as all of them. So there the operations are spelled out and the softmax is float32 (docs/log.md).
+
+Axes: N images of all members, T tokens, H heads, W width of a head.
 """
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Mix values v by the similarity of queries q and keys k, all [N, H, T, W], to [N, H, T, W]."""
-    if q.device.type == "cpu":
-        weights = (q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(dim=-1)
-        return weights @ v
-    return F.scaled_dot_product_attention(q, k, v)
+def attend(qkv: Tensor) -> Tensor:
+    """Mix values by the similarity of queries and keys: qkv [N, T, 3, H, W] to [N, T, H, W].
+
+    >>> attend(torch.zeros(2, 5, 3, 4, 8)).shape
+    torch.Size([2, 5, 4, 8])
+    """
+    q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+    if qkv.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+    scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
+    wide = torch.promote_types(scores.dtype, torch.float32)
+    return (scores.softmax(dim=-1, dtype=wide).to(scores.dtype) @ v).transpose(1, 2)

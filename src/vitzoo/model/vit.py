@@ -2,7 +2,7 @@
 
 Architecture: Dosovitskiy et al. (2020), as timm builds it (pre-norm, class token, learned positions, exact GELU,
 LayerNorm ε 1e-6, biased qkv); names are timm's. Linear layers are batched matrix products over K, attention folds
-K into the batch, LayerNorm's affine part broadcasts over K.
+K into the batch.
 
 Axes: K members, B images, T tokens, D width, H attention heads, C outputs.
 """
@@ -24,9 +24,16 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
 
 
-def layer_norm(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Normalise the last axis of x [K, N, D]; weight and bias [K, D] are each member's own."""
-    return torch.addcmul(bias.unsqueeze(1), F.layer_norm(x, x.shape[-1:], eps=EPS), weight.unsqueeze(1))
+def norm_linear(params: Mapping[str, Tensor], norm: str, layer: str, x: Tensor) -> Tensor:
+    """LayerNorm, then a linear map, of x [K, N, D].
+
+    The affine part of the norm is folded into the map, W(g·x + b) + c = (W·g)x + (Wb + c), because it costs
+    much less on weights than on activations.
+    """
+    weight, bias = params[f"{layer}.weight"], params[f"{layer}.bias"]
+    gain, shift = params[f"{norm}.weight"], params[f"{norm}.bias"]
+    bias = torch.baddbmm(bias.unsqueeze(2), weight, shift.unsqueeze(2)).squeeze(2)
+    return linear(F.layer_norm(x, x.shape[-1:], eps=EPS), weight * gain.unsqueeze(1), bias)
 
 
 def patches(images: Tensor, size: int) -> Tensor:
@@ -54,27 +61,26 @@ def embed(params: Mapping[str, Tensor], images: Tensor, arch: Backbone) -> Tenso
     return torch.cat([cls, x.view(k, b, t, d)], dim=2) + params["pos_embed"]
 
 
-def self_attention(params: Mapping[str, Tensor], prefix: str, x: Tensor, batch: int, heads: int) -> Tensor:
-    """Multi-head self-attention of tokens x [K, B·T, D]."""
+def self_attention(params: Mapping[str, Tensor], block: str, x: Tensor, batch: int, heads: int) -> Tensor:
+    """Multi-head self-attention of tokens x [K, B·T, D], norm included."""
     k, n, d = x.shape
     t, width = n // batch, d // heads
-    qkv = linear(x, params[f"{prefix}.qkv.weight"], params[f"{prefix}.qkv.bias"])
-    q, key, v = qkv.view(k * batch, t, 3, heads, width).permute(2, 0, 3, 1, 4).unbind(0)
-    mixed = attend(q, key, v).transpose(1, 2).reshape(k, n, d)
-    return linear(mixed, params[f"{prefix}.proj.weight"], params[f"{prefix}.proj.bias"])
+    qkv = norm_linear(params, f"{block}.norm1", f"{block}.attn.qkv", x)
+    mixed = attend(qkv.view(k * batch, t, 3, heads, width)).reshape(k, n, d)
+    return linear(mixed, params[f"{block}.attn.proj.weight"], params[f"{block}.attn.proj.bias"])
 
 
-def mlp(params: Mapping[str, Tensor], prefix: str, x: Tensor) -> Tensor:
-    """Two linear maps with a GELU between, of tokens x [K, N, D]."""
-    inner = F.gelu(linear(x, params[f"{prefix}.fc1.weight"], params[f"{prefix}.fc1.bias"]))
-    return linear(inner, params[f"{prefix}.fc2.weight"], params[f"{prefix}.fc2.bias"])
+def mlp(params: Mapping[str, Tensor], block: str, x: Tensor) -> Tensor:
+    """Two linear maps with a GELU between, of tokens x [K, N, D], norm included."""
+    inner = F.gelu(norm_linear(params, f"{block}.norm2", f"{block}.mlp.fc1", x))
+    return linear(inner, params[f"{block}.mlp.fc2.weight"], params[f"{block}.mlp.fc2.bias"])
 
 
 def head(params: Mapping[str, Tensor], x: Tensor) -> Tensor:
     """Map class tokens x [K, B, D] to outputs [K, B, C] by a linear head or an MLP head, told apart by its names."""
     if "head.weight" in params:
-        return linear(x, params["head.weight"], params["head.bias"])
-    inner = F.relu(linear(x, params["head.0.weight"], params["head.0.bias"]))
+        return norm_linear(params, "norm", "head", x)
+    inner = F.relu(norm_linear(params, "norm", "head.0", x))
     return linear(inner, params["head.2.weight"], params["head.2.bias"])
 
 
@@ -96,17 +102,14 @@ def forward(params: Mapping[str, Tensor], images: Tensor, arch: Backbone, keep: 
     x = x.reshape(k, b * t, d)
     for i in range(arch.depth):
         block = f"blocks.{i}"
-        y = layer_norm(x, params[f"{block}.norm1.weight"], params[f"{block}.norm1.bias"])
-        y = self_attention(params, f"{block}.attn", y, b, arch.heads)
+        y = self_attention(params, block, x, b, arch.heads)
         x = x + (y if keep is None else drop(y, keep[i, 0], t))
-        y = layer_norm(x, params[f"{block}.norm2.weight"], params[f"{block}.norm2.bias"])
-        y = mlp(params, f"{block}.mlp", y)
+        y = mlp(params, block, x)
         x = x + (y if keep is None else drop(y, keep[i, 1], t))
-    # Only the class token is read, so the last norm is applied to it alone.
-    cls = layer_norm(x.view(k, b, t, d)[:, :, 0], params["norm.weight"], params["norm.bias"])
-    return head(params, cls)
+    return head(params, x.view(k, b, t, d)[:, :, 0])
 
 
 def drop(branch: Tensor, keep: Tensor, t: int) -> Tensor:
     """Scale the residual branch [K, B·T, D] of each image by its factor keep [B]."""
-    return branch * keep.to(branch.dtype).repeat_interleave(t).view(1, -1, 1)
+    k, n, d = branch.shape
+    return (branch.view(k, n // t, t * d) * keep.to(branch.dtype).view(1, -1, 1)).view(k, n, d)

@@ -1,0 +1,18 @@
+"""Keep freed memory instead of giving it back to the kernel after every step.
+
+glibc hands large blocks back at once, and a training step asks for the same hundred blocks again: on two cores the
+page faults cost a quarter of the step of a small ViT (docs/log.md). Elsewhere than on glibc this does nothing.
+"""
+
+import ctypes
+
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
+GIB = 1 << 30
+
+
+def keep_freed_memory() -> bool:
+    """Tell the C allocator of this process to keep what is freed; return whether it listened."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is None:
+        return False
+    return all(mallopt(*setting) for setting in ((M_MMAP_THRESHOLD, GIB), (M_TRIM_THRESHOLD, GIB), (M_TOP_PAD, GIB >> 4)))
