@@ -66,6 +66,7 @@ def test_rebuilt_when_the_tree_changes_and_only_then(
 
 
 def test_a_tree_that_has_just_changed_has_no_fingerprint(zoo: Zoo) -> None:
+    (zoo.path / "zoo.json").touch()
     assert catalogue_module.fingerprint(zoo) == catalogue_module.UNSETTLED
     zoo.count()
     zoo.member("pre1").path.joinpath("checkpoint_000003").rename(zoo.path / "gone")

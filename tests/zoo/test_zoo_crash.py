@@ -58,7 +58,7 @@ def test_sigkill_at_random_instants(tmp_path: Path) -> None:
             assert [line["epoch"] for line in member.curve()] == list(range(len(member.curve())))
     zoo.sweep()
     assert list(zoo.leftovers()) == []
-    assert sum(len(member.epochs()) for member in zoo.members()) > 30
+    assert sum(len(member.epochs()) for member in zoo.members()) > 5, "the writer got somewhere between the kills"
 
 
 class Disk:

@@ -31,7 +31,8 @@ def write_checkpoint(
     """Write a checkpoint into a member's directory and return its digest.
 
     ``manifest`` lacks only ``files``. If the epoch is there with the same digest nothing changes; with another
-    one it is an IntegrityError. If anything fails, nothing is visible and the call can be repeated.
+    one it is an IntegrityError. If anything fails, nothing is visible and the call can be repeated. The caller
+    syncs ``directory``, once for all it changes there.
     """
     target = directory / checkpoint_name(epoch)
     staged = atomic.staging_path(directory, str(epoch))
@@ -44,8 +45,7 @@ def write_checkpoint(
         finally:
             # Gone if it was renamed; left if the epoch was there already or something failed.
             atomic.discard(staged)
-        _check_same(target, manifest["member"], epoch, sha256)
-        atomic.sync_directory(directory)
+    _check_same(target, manifest["member"], epoch, sha256)
     return sha256
 
 

@@ -128,7 +128,9 @@ class Member:
         cleaned = commit.clean_metrics(metrics)
         epochs = self.epochs()
         lines, lacking = self._lines(epochs)
-        if epoch not in epochs:
+        if epoch in epochs:
+            parent = parent or Checkpoint(self, epoch).manifest["parent"]
+        else:
             self._check_order(epoch, epochs, lines)
         before = max((e for e in epochs if e < epoch), default=None)
         manifest = {
@@ -141,9 +143,8 @@ class Member:
         if lacking:
             results.write(self.path / RESULT, lines)  # first, so that never more than the last line can be missing
         sha256 = commit.write_checkpoint(self.path, epoch, self._own_config(), tensors, manifest)
-        if epoch not in epochs:  # a commit that changed nothing keeps the metrics of the first
-            lines[epoch] = self._line(epoch)
-            results.write(self.path / RESULT, lines)
+        lines[epoch] = self._line(epoch)  # as stored: a commit that changed nothing keeps the metrics of the first
+        results.write(self.path / RESULT, lines)
         return sha256
 
     def record_epochs(self, lines: Iterable[Mapping[str, Any]]) -> None:

@@ -28,10 +28,13 @@ def read(path: Path) -> Lines:
 
 
 def write(path: Path, lines: Lines) -> None:
-    """Replace the file in one step, unless it holds these lines already."""
+    """Replace the file in one step, unless it holds these lines already; sync the member's directory either way."""
     data = b"".join(encode(lines[epoch], indent=None) for epoch in sorted(lines))
     if data and data != _read_if_there(path):
         atomic.replace_file(path, data)
+    else:
+        with atomic.storing(path):
+            atomic.sync_directory(path.parent)
 
 
 def diverged(lines: Lines) -> int | None:

@@ -23,7 +23,7 @@ from vitzoo.zoo.layout import (
     is_name,
 )
 from vitzoo.zoo.member import Member, check_config
-from vitzoo.zoo.strict_json import MAX_BYTES, encode, parse, read_bytes, read_object
+from vitzoo.zoo.strict_json import MAX_BYTES, encode_foreign, parse, read_bytes, read_object
 
 if TYPE_CHECKING:
     import networkx
@@ -55,7 +55,7 @@ class Zoo:
         """Make a zoo, or open it if it is there and equal; InputError if it differs or if other files are there."""
         root = Path(path)
         head = {"format": FORMAT, "name": name, "licence": licence, "execution": dict(execution)}
-        data, text = encode(head), blueprint.encode()
+        data, text = encode_foreign(head), blueprint.encode()
         if not (name and name.isprintable() and licence and licence.isprintable()) or len(text) > MAX_BYTES:
             raise InputError("A zoo needs a printable name and licence, and a blueprint of at most 1 MB.")
         if (root / ZOO_JSON).exists():
@@ -98,7 +98,7 @@ class Zoo:
         checked = check_config(dict(config), "The config of a new member")
         name, parent = checked["name"], checked["parent"]
         path = self.member_path(name, parent["member"] if parent else None)
-        data = encode(checked)
+        data = encode_foreign(checked)
         if path.is_dir():
             if parse(read_bytes(path / CONFIG, MAX_BYTES), path / CONFIG) != parse(data, name):
                 raise IntegrityError(
@@ -130,6 +130,9 @@ class Zoo:
         """Find a member by its name or id, or by a beginning or end of either that fits one member only."""
         if isinstance(key, Member):
             return key
+        direct = self.path / PRETRAINING / key if is_name(key) else None
+        if direct is not None and direct.is_dir() and not direct.is_symlink():
+            return self._at(direct)  # what most calls ask for, a parent, needs no listing
         members = {member.name: member for member in self.members()}
         if key in members:
             return members[key]
@@ -265,7 +268,7 @@ def _check_usable(root: Path) -> None:
 
 def _check_equal(zoo: Zoo, head: Mapping[str, Any], blueprint: str) -> Zoo:
     found = {"format": FORMAT, "name": zoo.name, "licence": zoo.licence, "execution": zoo.execution}
-    wanted = parse(encode(dict(head)), "the zoo to be made")
+    wanted = parse(encode_foreign(dict(head)), "the zoo to be made")
     different = [key for key in wanted if wanted[key] != found.get(key)]
     if zoo.blueprint_text != blueprint:
         different.append("blueprint")

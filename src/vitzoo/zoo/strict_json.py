@@ -82,7 +82,16 @@ def encode(value: Any, indent: int | None = 1) -> bytes:
     data = text.encode() + b"\n"
     if len(data) > MAX_BYTES:
         raise InputError(f"This is {len(data):,} bytes of JSON; a zoo stores at most {MAX_BYTES:,} in one document.")
-    parse(data, "The value to be stored")  # what is written must be readable
+    return data
+
+
+def encode_foreign(value: Any) -> bytes:
+    """Encode what a caller gave, and make sure that it can be read again (depth, duplicate keys after encoding)."""
+    data = encode(value)
+    try:
+        parse(data, "This")
+    except IntegrityError as error:
+        raise InputError(str(error).removesuffix(f" {REMEDY}.")) from None
     return data
 
 
