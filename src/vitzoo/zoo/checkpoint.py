@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitzoo.errors import IntegrityError
+from vitzoo.errors import InputError, IntegrityError
 from vitzoo.zoo import safetensors_io
 from vitzoo.zoo.layout import CONFIG, MANIFEST, METRIC_NAME, SHA256, WEIGHTS, checkpoint_name, is_name
 from vitzoo.zoo.strict_json import REMEDY, read_object
@@ -59,10 +59,16 @@ class Checkpoint:
         return {name: torch.from_numpy(array) for name, array in self.tensors().items()}
 
     def to_timm(self) -> Any:
-        """Return a timm VisionTransformer with these weights and this member's head."""
+        """Return a timm VisionTransformer with these weights and this member's head.
+
+        InputError if the config does not describe a model that vitzoo grows.
+        """
         from vitzoo.model import timm_names  # only here: timm takes seconds to import
 
-        return timm_names.create(self.member.config, self.state_dict())
+        try:
+            return timm_names.create(self.member.config, self.state_dict())
+        except KeyError as error:
+            raise InputError(f"{self.member.path / CONFIG} describes no model of vitzoo: {error} is unknown.") from error
 
 
 def read_manifest(path: Path, member: str, epoch: int) -> dict[str, Any]:
