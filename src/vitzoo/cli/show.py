@@ -79,7 +79,7 @@ def _print_recipe(recipe: dict[str, Any]) -> None:
         flat = factors({group: recipe.get(group)})
         told = {name.removeprefix("checkpoints_"): v for name, v in flat.items() if v is not None}
         cells.append((group, " · ".join(f"{printable(name)} {value('', v)}" for name, v in told.items()) or "none"))
-    print_table("Recipe", ("Group", "Factors"), cells)
+    print_table("", ("Group", "Factors"), cells)
 
 
 def _print_lineage(member: "Member") -> None:

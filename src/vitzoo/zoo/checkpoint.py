@@ -68,7 +68,8 @@ class Checkpoint:
         try:
             return timm_names.create(self.member.config, self.state_dict())
         except KeyError as error:
-            raise InputError(f"{self.member.path / CONFIG} describes no model of vitzoo: {error} is unknown.") from error
+            where = self.member.path / CONFIG
+            raise InputError(f"{where} describes no model that vitzoo grows: {error}.") from error
 
 
 def read_manifest(path: Path, member: str, epoch: int) -> dict[str, Any]:

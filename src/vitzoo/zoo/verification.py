@@ -71,13 +71,12 @@ def verify(zoo: Zoo, deep: bool = False, progress: Progress | None = None) -> Re
 
 
 def _checkpoints(seen: list[verify_member.Survey], report: Report, progress: Progress | None) -> None:
-    """Check all checkpoints; hashing runs in threads, because it releases the interpreter."""
+    """Check all checkpoints, in threads: waiting for the disk and hashing release the interpreter."""
     jobs = [(survey, epoch) for survey in seen for epoch in survey.epochs]
     report.checkpoints = len(jobs)
     report.findings += [finding for survey in seen for finding in survey.findings]
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        spread = pool.map if report.deep else map  # a quick check has nothing to wait for
-        results = spread(lambda job: verify_member.checkpoint(*job, deep=report.deep), jobs)
+        results = pool.map(lambda job: verify_member.checkpoint(*job, deep=report.deep), jobs)
         for done, ((survey, epoch), result) in enumerate(zip(jobs, results, strict=True), 1):
             report.findings += result.findings
             report.bytes += result.bytes
