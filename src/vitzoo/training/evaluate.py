@@ -20,7 +20,6 @@ def evaluate(
     arch: Backbone,
     objective: Objective,
     split: DeviceSplit,
-    batch_size: int,
     key: tuple[int | str, ...],
     beat: Beat = lambda share: None,
 ) -> tuple[Tensor, Tensor]:
@@ -32,7 +31,7 @@ def evaluate(
     dtype = next(iter(params.values())).dtype
     loss: Tensor | float = 0.0
     right: Tensor | float = 0.0
-    for number, index in enumerate(eval_order(len(split), batch_size)):
+    for number, index in enumerate(eval_order(len(split), objective.test_batch_size)):
         beat(1.0)
         batch = objective.test_batch(*split.gather(index), key=(*key, number))
         score = objective.score(forward(params, batch.images.to(dtype), arch), batch)

@@ -84,7 +84,7 @@ def begin(population: Population, starts: Sequence[dict[str, Tensor]]) -> State:
     """Stack the members' first tensors into the state before training."""
     layout, compute = population.layout, population.compute
     flat = torch.stack([layout.pack(tensors) for tensors in starts]).to(compute.device, compute.master)
-    groups = optim.arrange([r.hyperparameters for r in population.recipes], flat)
+    groups = optim.arrange([r.hyperparameters for r in population.recipes])
     return State(0, flat, optim.moments(groups, flat), [True] * len(starts))
 
 
@@ -118,7 +118,7 @@ class _Loop:
             population.classes,
         )
         self.objective = OBJECTIVES[self.hyper.task](recipe, pipeline)
-        self.groups = optim.arrange([r.hyperparameters for r in population.recipes], state.flat)
+        self.groups = optim.arrange([r.hyperparameters for r in population.recipes])
 
     def epoch(self) -> Metrics:
         """Run one epoch; return online loss and accuracy [K] and the rate."""
@@ -149,14 +149,9 @@ class _Loop:
         if self.hyper.clip is not None:
             grad = optim.clip_rows(grad, self.hyper.clip)
         done = (self.state.epoch - 1) * self.population.steps + step
-        scale = self.alive * factor(self.hyper, done, self.population.steps)
-        optim.update(self.groups, self.state.flat, grad, self.state.moments, done + 1, scale)
+        scale = factor(self.hyper, done, self.population.steps)
+        optim.update(self.groups, self.state.flat, grad, self.state.moments, done + 1, scale, self.state.alive)
         return loss, right
-
-    @property
-    def alive(self) -> Tensor:
-        """Column [K, 1]: 1 for members that train, 0 for those that diverged."""
-        return torch.tensor(self.state.alive).to(self.state.flat).unsqueeze(1)
 
     def params(self) -> dict[str, Tensor]:
         """The members' tensors as the model sees them."""
@@ -164,7 +159,7 @@ class _Loop:
 
     def test(self, split: DeviceSplit, name: str) -> tuple[Tensor, Tensor]:
         key = (self.hyper.seed, name)
-        return evaluate(self.params(), self.arch, self.objective, split, self.hyper.batch_size, key, self.beat)
+        return evaluate(self.params(), self.arch, self.objective, split, key, self.beat)
 
     def report(self, running: Metrics, before: Tensor | None = None, first: bool = False) -> Epoch:
         """Evaluate, bury the dead, and describe the epoch."""

@@ -1,12 +1,12 @@
-"""AdamW and SGD over the rows of a matrix [K, P]: one row, one member, its own learning rate and decay.
+"""AdamW and SGD over the rows of a matrix [K, P]: one row, one member, its own settings.
 
-Semantics are those of torch.optim (AdamW: Loshchilov & Hutter 2019, decay multiplied by the learning rate;
-SGD with momentum: dampening 0, no Nesterov). Rows with the same optimizer are adjacent, so each kind updates a slice.
+Semantics are those of torch.optim (AdamW: Loshchilov & Hutter 2019, decay multiplied by the learning rate; SGD with
+momentum: dampening 0, no Nesterov), and so are the kernels: torch's fused ones, which pass over memory once. Rows with
+equal settings share a call.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -17,74 +17,83 @@ EPS = 1e-8
 Moments = dict[str, Tensor]
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Adjacent rows with one kind of optimizer; every setting is a column [k, 1]."""
+class Settings(NamedTuple):
+    """What the optimizer of a member is told."""
 
     kind: str
-    rows: slice
-    lr: Tensor
-    weight_decay: Tensor
-    momentum: Tensor
-    beta1: Tensor
-    beta2: Tensor
+    lr: float
+    weight_decay: float
+    momentum: float
+    betas: tuple[float, float]
 
 
-def arrange(settings: Sequence[Hyperparameters], like: Tensor) -> list[Rows]:
-    """Group the members' settings into runs of equal optimizers; columns get the dtype and device of ``like``."""
-    groups, start = [], 0
-    for kind, run in groupby(settings, key=lambda h: h.optimizer):
-        members = list(run)
-        columns = {
-            "lr": [h.lr for h in members],
-            "weight_decay": [h.weight_decay for h in members],
-            "momentum": [h.momentum for h in members],
-            "beta1": [h.betas[0] for h in members],
-            "beta2": [h.betas[1] for h in members],
-        }
-        tensors = {name: _column(values, like) for name, values in columns.items()}
-        groups.append(Rows(kind, slice(start, start + len(members)), **tensors))
-        start += len(members)
+Groups = dict[Settings, list[int]]
+
+
+def arrange(members: Sequence[Hyperparameters]) -> Groups:
+    """Group the rows of the members by equal settings.
+
+    >>> h = Hyperparameters(seed=0, epochs=1, batch_size=2, lr=0.1)
+    >>> list(arrange([h, h.model_copy(update={"lr": 0.2}), h]).values())
+    [[0, 2], [1]]
+    """
+    groups: Groups = {}
+    for row, h in enumerate(members):
+        groups.setdefault(Settings(h.optimizer, h.lr, h.weight_decay, h.momentum, h.betas), []).append(row)
     return groups
 
 
-def _column(values: list[float], like: Tensor) -> Tensor:
-    return torch.tensor(values, dtype=torch.float64).to(like).unsqueeze(1)
-
-
-def moments(groups: Sequence[Rows], flat: Tensor) -> Moments:
+def moments(groups: Groups, flat: Tensor) -> Moments:
     """Return the zero state: ``first`` for all rows, ``second`` only where some row is AdamW."""
     state = {"first": torch.zeros_like(flat)}
-    if any(group.kind == "adamw" for group in groups):
+    if any(settings.kind == "adamw" for settings in groups):
         state["second"] = torch.zeros_like(flat)
     return state
 
 
-def update(groups: Sequence[Rows], flat: Tensor, grad: Tensor, state: Moments, step: int, scale: Tensor) -> None:
-    """Apply update number ``step`` (from 1) to ``flat`` and ``state`` in place.
+def update(
+    groups: Groups, flat: Tensor, grad: Tensor, state: Moments, step: int, scale: float, alive: Sequence[bool]
+) -> None:
+    """Apply update number ``step`` (from 1) to the rows of ``flat`` and ``state`` that are alive, in place.
 
-    ``scale`` [K, 1] multiplies each member's learning rate: the schedule, or 0 to hold a member still.
+    ``scale`` multiplies every learning rate: the schedule.
     """
-    for group in groups:
-        rows = group.rows
-        lr = group.lr * scale[rows]
-        if group.kind == "adamw":
-            _adamw(group, flat[rows], grad[rows], state["first"][rows], state["second"][rows], step, lr)
-        else:
-            _sgd(group, flat[rows], grad[rows], state["first"][rows], lr)
+    for settings, members in groups.items():
+        rows = [row for row in members if alive[row]]
+        if rows and settings.kind == "adamw":
+            _adamw(settings, rows, flat, grad, state, step, scale)
+        elif rows:
+            _sgd(settings, rows, flat, grad, state, scale)
 
 
-def _adamw(g: Rows, flat: Tensor, grad: Tensor, first: Tensor, second: Tensor, step: int, lr: Tensor) -> None:
-    flat.mul_(1 - lr * g.weight_decay)
-    first.lerp_(grad, 1 - g.beta1)
-    second.mul_(g.beta2).addcmul_(grad * (1 - g.beta2), grad)
-    denominator = second.sqrt().div_((1 - g.beta2**step).sqrt()).add_(EPS)
-    flat.sub_((lr / (1 - g.beta1**step)) * first.div(denominator))
+def _adamw(s: Settings, rows: list[int], flat: Tensor, grad: Tensor, state: Moments, step: int, scale: float) -> None:
+    torch._fused_adamw_(
+        *([tensor[row] for row in rows] for tensor in (flat, grad, state["first"], state["second"])),
+        [],
+        [torch.tensor(float(step), device=flat.device)] * len(rows),
+        lr=s.lr * scale,
+        beta1=s.betas[0],
+        beta2=s.betas[1],
+        weight_decay=s.weight_decay,
+        eps=EPS,
+        amsgrad=False,
+        maximize=False,
+    )
 
 
-def _sgd(g: Rows, flat: Tensor, grad: Tensor, buffer: Tensor, lr: Tensor) -> None:
-    buffer.mul_(g.momentum).add_(grad).add_(flat * g.weight_decay)
-    flat.sub_(lr * buffer)
+def _sgd(s: Settings, rows: list[int], flat: Tensor, grad: Tensor, state: Moments, scale: float) -> None:
+    torch._fused_sgd_(
+        [flat[row] for row in rows],
+        [grad[row] for row in rows],
+        [state["first"][row] for row in rows] if s.momentum else [],
+        weight_decay=s.weight_decay,
+        momentum=s.momentum,
+        lr=s.lr * scale,
+        dampening=0.0,
+        nesterov=False,
+        maximize=False,
+        is_first_step=False,  # a buffer of zeros makes the first step like any other
+    )
 
 
 def clip_rows(grad: Tensor, largest: float) -> Tensor:

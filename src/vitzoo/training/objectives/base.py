@@ -35,6 +35,11 @@ class Objective(ABC):
         self.hyper = recipe.hyperparameters
         self.pipeline = pipeline
 
+    @property
+    def test_batch_size(self) -> int:
+        """Images evaluated at a time; it must not change the score, so larger is only faster."""
+        return max(256, self.hyper.batch_size)
+
     @abstractmethod
     def train_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
         """Augment uint8 images [B, 3, H, W] with the draws that belong to ``key``."""

@@ -21,6 +21,11 @@ class Contrastive(Objective):
 
     views = 2
 
+    @property
+    def test_batch_size(self) -> int:
+        """The batch of training: the score depends on how many views are compared."""
+        return self.hyper.batch_size
+
     def train_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
         return Batch(self.pipeline.two_views(images, key), None, labels.repeat(2))
 
