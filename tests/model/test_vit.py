@@ -40,7 +40,7 @@ def test_vit_small_has_timms_logits(head):
     tensors = noisy(arch, 0)
     images = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
-        ours = forward({n: t.unsqueeze(0) for n, t in tensors.items()}, images, arch)[0]
+        ours = forward({n: t.unsqueeze(0) for n, t in tensors.items()}, images.unsqueeze(0), arch)[0]
         theirs = timm_model(arch, tensors)(images)
     assert (ours - theirs).abs().max() <= 1e-5
 
@@ -54,7 +54,7 @@ def test_gradients_are_timms_in_float64(head):
     model.load_state_dict(tensors)  # create() builds in float32
     model(images).square().sum().backward()
     leaves = {n: t.unsqueeze(0).requires_grad_() for n, t in tensors.items()}
-    forward(leaves, images, arch).square().sum().backward()
+    forward(leaves, images.unsqueeze(0), arch).square().sum().backward()
     for name, parameter in model.named_parameters():
         torch.testing.assert_close(leaves[name].grad[0], parameter.grad, rtol=1e-9, atol=1e-10)
 
@@ -63,13 +63,13 @@ def test_a_member_in_a_stack_is_the_member_alone():
     arch = backbone(TINY, LINEAR)
     rows = [noisy(arch, seed) for seed in range(3)]
     stack = {n: torch.stack([row[n] for row in rows]).double() for n in rows[0]}
-    shared = torch.randn(5, 3, 16, 16, dtype=torch.float64)
-    own = torch.stack([shared, shared.flip(0), shared + 1])
+    shared = torch.randn(1, 5, 3, 16, 16, dtype=torch.float64)
+    own = torch.cat([shared, shared.flip(1), shared + 1])
     together, apart = forward(stack, shared, arch), forward(stack, own, arch)
     for k in range(3):
         alone = {n: t[k : k + 1] for n, t in stack.items()}
         torch.testing.assert_close(forward(alone, shared, arch)[0], together[k], rtol=0, atol=1e-12)
-        torch.testing.assert_close(forward(alone, own[k], arch)[0], apart[k], rtol=0, atol=1e-12)
+        torch.testing.assert_close(forward(alone, own[k : k + 1], arch)[0], apart[k], rtol=0, atol=1e-12)
 
 
 def test_explicit_attention_is_fused_attention():
@@ -87,20 +87,20 @@ def test_explicit_attention_is_fused_attention():
 def test_dropping_every_branch_leaves_the_embedding():
     arch = backbone(TINY, LINEAR)
     params = {n: t.unsqueeze(0) for n, t in noisy(arch, 0).items()}
-    images = torch.randn(4, 3, 16, 16)
-    none = forward(params, images, arch, keep=torch.zeros(3, 2, 4))
+    images = torch.randn(1, 4, 3, 16, 16)
+    none = forward(params, images, arch, keep=torch.zeros(3, 2, 1, 4))
     shallow = backbone({**TINY, "depth": 1}, LINEAR)
-    assert torch.equal(none, forward(params, images, shallow, keep=torch.zeros(1, 2, 4)))
-    full = forward(params, images, arch, keep=torch.ones(3, 2, 4))
+    assert torch.equal(none, forward(params, images, shallow, keep=torch.zeros(1, 2, 1, 4)))
+    full = forward(params, images, arch, keep=torch.ones(3, 2, 1, 4))
     assert torch.equal(full, forward(params, images, arch))
 
 
 def test_stochastic_depth_acts_per_image():
     arch = backbone(TINY, LINEAR)
     params = {n: t.unsqueeze(0) for n, t in noisy(arch, 0).items()}
-    images = torch.randn(2, 3, 16, 16)
-    keep = torch.ones(3, 2, 2)
-    keep[1, 0, 0] = 0
+    images = torch.randn(1, 2, 3, 16, 16)
+    keep = torch.ones(3, 2, 1, 2)
+    keep[1, 0, 0, 0] = 0
     mixed, full = forward(params, images, arch, keep), forward(params, images, arch)
     assert not torch.allclose(mixed[:, 0], full[:, 0])
     torch.testing.assert_close(mixed[:, 1], full[:, 1])
@@ -129,7 +129,7 @@ def test_macs_are_what_torch_counts():
     counts = []
     for batch in (1, 2):  # the difference leaves out what is done once per member, not per image
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            forward(params, torch.zeros(batch, 3, 16, 16), arch)
+            forward(params, torch.zeros(1, batch, 3, 16, 16), arch)
         counts.append(counter.get_total_flops())
     assert counts[1] - counts[0] == 2 * forward_macs(arch)
 

@@ -4,7 +4,8 @@ Architecture: Dosovitskiy et al. (2020), as timm builds it (pre-norm, class toke
 LayerNorm ε 1e-6, biased qkv); names are timm's. Linear layers are batched matrix products over K, attention folds
 K into the batch.
 
-Axes: K members, B images, T tokens, D width, H attention heads, C outputs.
+Axes: K members, B images, T tokens, D width, H attention heads, C outputs; S is 1 where all members see the same
+images, else K.
 """
 
 from collections.abc import Mapping
@@ -50,11 +51,10 @@ def patches(images: Tensor, size: int) -> Tensor:
 
 
 def embed(params: Mapping[str, Tensor], images: Tensor, arch: Backbone) -> Tensor:
-    """Turn images [B, 3, S, S], or [K, B, 3, S, S] when members see their own, into tokens [K, B, T, D]."""
+    """Turn images [S, B, 3, H, W] into tokens [K, B, T, D]."""
     weight = params["patch_embed.proj.weight"]
     k, d = weight.shape[0], arch.dim
     cut = patches(images, arch.patch_size)
-    cut = cut if cut.dim() == 4 else cut.unsqueeze(0)
     b, t = cut.shape[1:3]
     x = linear(cut.flatten(1, 2).expand(k, -1, -1), weight.flatten(2), params["patch_embed.proj.bias"])
     cls = params["cls_token"].expand(k, b, 1, d)
@@ -89,9 +89,9 @@ def forward(params: Mapping[str, Tensor], images: Tensor, arch: Backbone, keep: 
 
     Args:
         params: tensors [K, *shape] under timm's names, all of one dtype.
-        images: [B, 3, S, S] seen by all members, or [K, B, 3, S, S]; same dtype as the parameters.
+        images: [S, B, 3, H, W], same dtype as the parameters.
         arch: the architecture.
-        keep: [depth, 2, B] factors of the residual branches (0 or 1/keep rate), the stochastic depth of
+        keep: [depth, 2, S, B] factors of the residual branches (0 or 1/keep rate), the stochastic depth of
             Huang et al. (2016) drawn by the caller; None keeps everything.
 
     Returns:
@@ -110,6 +110,6 @@ def forward(params: Mapping[str, Tensor], images: Tensor, arch: Backbone, keep: 
 
 
 def drop(branch: Tensor, keep: Tensor, t: int) -> Tensor:
-    """Scale the residual branch [K, B·T, D] of each image by its factor keep [B]."""
+    """Scale the residual branch [K, B·T, D] of each image by its factor keep [S, B]."""
     k, n, d = branch.shape
-    return (branch.view(k, n // t, t * d) * keep.to(branch.dtype).view(1, -1, 1)).view(k, n, d)
+    return (branch.view(k, n // t, t * d) * keep.to(branch.dtype).unsqueeze(-1)).view(k, n, d)

@@ -119,6 +119,9 @@ class _Loop:
         )
         self.objective = OBJECTIVES[self.hyper.task](recipe, pipeline)
         self.groups = optim.arrange([r.hyperparameters for r in population.recipes])
+        members = [r.hyperparameters.seed for r in population.recipes]
+        self.seeds = list(dict.fromkeys(members))  # siblings with one seed see the same batches
+        self.streams = torch.tensor([self.seeds.index(seed) for seed in members], device=state.flat.device)
 
     def epoch(self) -> Metrics:
         """Run one epoch; return online loss and accuracy [K] and the rate."""
@@ -126,13 +129,14 @@ class _Loop:
         k, device = len(self.state.alive), self.state.flat.device
         loss = torch.zeros(k, dtype=torch.float64, device=device)
         right = torch.zeros_like(loss)
-        order = epoch_order(len(self.population.train), self.hyper.batch_size, self.hyper.seed, self.state.epoch)
-        for step, index in enumerate(order):
-            self.beat(step / len(order))
-            losses, rights = self.step(step, index)
+        n, batch, epoch = len(self.population.train), self.hyper.batch_size, self.state.epoch
+        orders = [epoch_order(n, batch, seed, epoch) for seed in self.seeds]
+        for step, indices in enumerate(np.concatenate(orders, axis=1)):
+            self.beat(step / len(orders[0]))
+            losses, rights = self.step(step, indices)
             loss += losses
             right += rights
-        seen = len(order) * self.hyper.batch_size
+        seen = len(orders[0]) * batch
         metrics = {
             "train_loss": loss / (seen * self.objective.views),
             "train_acc": right / (seen * self.objective.views),
@@ -140,12 +144,19 @@ class _Loop:
         rate = k * seen / (time.perf_counter() - begun)
         return metrics | {"images_per_second": rate}
 
-    def step(self, step: int, index: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Draw, forward, backward, update; return the batch's summed loss and right answers [K]."""
-        key = (self.hyper.seed, self.state.epoch, step)
-        batch = self.objective.train_batch(*self.population.train.gather(index), key)
-        keep = keep_factors(self.hyper.stochastic_depth, self.arch.depth, len(batch.images), key)
-        loss, right, grad = gradient(self, batch, keep)
+    def step(self, step: int, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Draw, forward, backward, update; return the batch's summed loss and right answers [K].
+
+        ``indices`` are the positions of the images of each seed in turn.
+        """
+        keys = [(seed, self.state.epoch, step) for seed in self.seeds]
+        batch = self.objective.train_batch(*self.population.train.gather(indices), keys)
+        keep = keep_factors(self.hyper.stochastic_depth, self.arch.depth, batch.images.shape[1], keys)
+        keep = None if keep is None else keep.to(self.state.flat.device)
+        if len(self.seeds) > 1:
+            batch = batch.pick(self.streams)
+            keep = None if keep is None else keep[:, :, self.streams]
+        loss, right, grad = self.gradient(batch, keep)
         if self.hyper.clip is not None:
             grad = optim.clip_rows(grad, self.hyper.clip)
         done = (self.state.epoch - 1) * self.population.steps + step
@@ -153,13 +164,21 @@ class _Loop:
         optim.update(self.groups, self.state.flat, grad, self.state.moments, done + 1, scale, self.state.alive)
         return loss, right
 
+    def gradient(self, batch: Batch, keep: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """Return summed loss [K], right answers [K] and the gradient [K, P] of each member's mean loss."""
+        dtype = self.population.compute.dtype
+        flat = self.state.flat.to(dtype, copy=True).requires_grad_()
+        outputs = forward(self.layout.views(flat), batch.images.to(dtype), self.arch, keep)
+        score = self.objective.score(outputs, batch)
+        (grad,) = torch.autograd.grad(score.loss.mean(1).sum(), flat)
+        return score.loss.detach().double().sum(1), score.right.double().sum(1), grad.to(self.state.flat.dtype)
+
     def params(self) -> dict[str, Tensor]:
         """The members' tensors as the model sees them."""
         return self.layout.views(self.state.flat.to(self.population.compute.dtype))
 
     def test(self, split: DeviceSplit, name: str) -> tuple[Tensor, Tensor]:
-        key = (self.hyper.seed, name)
-        return evaluate(self.params(), self.arch, self.objective, split, key, self.beat)
+        return evaluate(self.params(), self.arch, self.objective, split, (name,), self.beat)
 
     def report(self, running: Metrics, before: Tensor | None = None, first: bool = False) -> Epoch:
         """Evaluate, bury the dead, and describe the epoch."""
@@ -199,17 +218,6 @@ class _Loop:
             for name, column in columns.items()
         }
         return line | {"lr_now": self.population.recipes[i].hyperparameters.lr * factor_now}
-
-
-def gradient(loop: _Loop, batch: Batch, keep: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-    """Return summed loss [K], right answers [K] and the gradient [K, P] of each member's mean loss."""
-    compute = loop.population.compute
-    flat = loop.state.flat.to(compute.dtype, copy=True).requires_grad_()
-    keep = None if keep is None else keep.to(compute.device)
-    outputs = forward(loop.layout.views(flat), batch.images.to(compute.dtype), loop.arch, keep)
-    score = loop.objective.score(outputs, batch)
-    (grad,) = torch.autograd.grad(score.loss.mean(1).sum(), flat)
-    return score.loss.detach().double().sum(1), score.right.double().sum(1), grad.to(compute.master)
 
 
 def _number(value: Any) -> float | None:

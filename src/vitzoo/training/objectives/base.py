@@ -1,6 +1,7 @@
 """The contract of an objective: make a batch from raw images, and score a population's outputs on it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -19,11 +20,19 @@ class Score:
 
 @dataclass(frozen=True)
 class Batch:
-    """What the model sees and what it is held against: images [N, 3, S, S], soft targets [N, C] or None, labels [N]."""
+    """What the members see and what they are held against.
+
+    images [S, N, 3, H, W]; soft targets [S, N, C] or None; labels [S, N]. S is the number of batch streams.
+    """
 
     images: Tensor
     targets: Tensor | None
     labels: Tensor
+
+    def pick(self, streams: Tensor) -> "Batch":
+        """Repeat streams so that there is one for each member, by the members' indices [K]."""
+        targets = None if self.targets is None else self.targets[streams]
+        return Batch(self.images[streams], targets, self.labels[streams])
 
 
 class Objective(ABC):
@@ -41,12 +50,12 @@ class Objective(ABC):
         return max(256, self.hyper.batch_size)
 
     @abstractmethod
-    def train_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
-        """Augment uint8 images [B, 3, H, W] with the draws that belong to ``key``."""
+    def train_batch(self, images: Tensor, labels: Tensor, keys: Sequence[Key]) -> Batch:
+        """Augment uint8 images [S·B, 3, H, W], B for each key in turn, with the draws that belong to the keys."""
 
     @abstractmethod
     def test_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
-        """Prepare uint8 images for evaluation."""
+        """Prepare uint8 images [B, 3, H, W] for evaluation, the same for all members (S = 1)."""
 
     @abstractmethod
     def score(self, outputs: Tensor, batch: Batch) -> Score:

@@ -4,6 +4,8 @@ Loss: InfoNCE on the cosine similarity of the head's outputs over a temperature,
 The head is the projector: the released code's linear map, or an MLP.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -26,11 +28,12 @@ class Contrastive(Objective):
         """The batch of training: the score depends on how many views are compared."""
         return self.hyper.batch_size
 
-    def train_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
-        return Batch(self.pipeline.two_views(images, key), None, labels.repeat(2))
+    def train_batch(self, images: Tensor, labels: Tensor, keys: Sequence[Key]) -> Batch:
+        views = self.pipeline.two_views(images, *keys).unflatten(0, (len(keys), -1))
+        return Batch(views, None, labels.unflatten(0, (len(keys), -1)).repeat(1, 2))
 
     def test_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
-        return self.train_batch(images, labels, key)
+        return self.train_batch(images, labels, [key])
 
     def score(self, outputs: Tensor, batch: Batch) -> Score:
         assert self.hyper.temperature is not None

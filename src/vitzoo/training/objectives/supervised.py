@@ -1,5 +1,7 @@
 """Cross-entropy against soft targets: labels, smoothed and mixed as the recipe says."""
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -12,17 +14,17 @@ class Supervised(Objective):
 
     views = 1
 
-    def train_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
-        return Batch(*self.pipeline.train_batch(images, labels, key))
+    def train_batch(self, images: Tensor, labels: Tensor, keys: Sequence[Key]) -> Batch:
+        return Batch(*(part.unflatten(0, (len(keys), -1)) for part in self.pipeline.train_batch(images, labels, *keys)))
 
     def test_batch(self, images: Tensor, labels: Tensor, key: Key) -> Batch:
-        return Batch(self.pipeline.eval_batch(images), None, labels)
+        return Batch(self.pipeline.eval_batch(images).unsqueeze(0), None, labels.unsqueeze(0))
 
     def score(self, outputs: Tensor, batch: Batch) -> Score:
         outputs = outputs.float() if outputs.dtype.itemsize < 4 else outputs
         logp = F.log_softmax(outputs, dim=-1)
         if batch.targets is None:
-            index = batch.labels.view(1, -1, 1).expand(outputs.shape[0], -1, 1)
+            index = batch.labels.unsqueeze(2).expand(outputs.shape[0], -1, 1)
             loss = -logp.gather(2, index).squeeze(2)
         else:
             loss = -(batch.targets.to(logp.dtype) * logp).sum(-1)
