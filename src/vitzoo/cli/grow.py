@@ -58,8 +58,7 @@ def grow(
         e = work.execution
         console.print(
             f"Growing [bold]{work.zoo.name}[/bold] in {zoo}: {work.members - work.done} of {work.members} members to "
-            f"train, {work.workers} worker{'s' if work.workers > 1 else ''}, {e.device}, {e.precision}, "
-            f"stacks of {e.stack}.",
+            f"train, {work.workers} worker{'s' if work.workers > 1 else ''}, {e.device}, {e.precision}.",
             highlight=False,
         )
         shown.append((Display if console.is_terminal else Plain)(console, work))

@@ -6,23 +6,38 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from vitzoo.blueprint import Recipe
 from vitzoo.blueprint.schema import Fields
 from vitzoo.errors import InputError
+from vitzoo.model.shapes import tokens
 
-CPU_STACK = 6
-CUDA_STACK = 32
+#: Tokens that one step of a stack should work on: less starves the device, more only spills its caches (docs/log.md).
+TOKENS = {"cpu": 8192, "cuda": 1 << 18}
 
 
 class Execution(Fields):
-    """Device kind, precision, largest stack, and threads per worker.
+    """Device kind, precision, size of the stacks, and threads per worker.
 
     A zoo is resumed with the values it was begun with, so its weights do not depend on when it was interrupted.
     """
 
     device: Literal["cpu", "cuda"]
     precision: Literal["float32", "bf16"]
-    stack: int = Field(ge=1, le=1024, description="most members trained together")
+    stack: int | None = Field(None, ge=1, le=1024, description="most members trained together; None: by ``tokens``")
+    tokens: int = Field(ge=1, description="tokens that one step of a stack should work on")
     threads: int = Field(1, ge=1, description="CPU threads of one worker")
+
+    def limit(self, recipe: Recipe) -> int:
+        """Return how many members like ``recipe`` to train together.
+
+        >>> from vitzoo.blueprint import expand, load
+        >>> cpu = Execution(device="cpu", precision="bf16", tokens=8192)
+        >>> [cpu.limit(expand(load(name))[1][0]) for name in ("nano", "paper")]
+        [30, 1]
+        """
+        h = recipe.hyperparameters
+        views = 2 if h.task == "contrastive" else 1
+        return self.stack or max(1, self.tokens // (h.batch_size * views * tokens(recipe.architecture)))
 
 
 def choose(device: str | None, precision: str | None, stack: int | None) -> Execution:
@@ -43,7 +58,8 @@ def choose(device: str | None, precision: str | None, stack: int | None) -> Exec
     values: dict[str, Any] = {
         "device": device,
         "precision": precision or ("bf16" if fast_bf16 else "float32"),
-        "stack": stack or (CUDA_STACK if device == "cuda" else CPU_STACK),
+        "stack": stack,
+        "tokens": TOKENS[device] if device in TOKENS else TOKENS["cpu"],
     }
     try:
         return Execution(**values)

@@ -118,7 +118,7 @@ def plan_jobs(
     home: dict[str, str] = {}  # recipe id → id of the unfinished population that trains it
     left: list[Job] = []
     for stage in stages:
-        open_ = [p for p in populations(stage, execution.stack) if any(statuses[r.name] not in DONE for r in p.members)]
+        open_ = [p for p in populations(stage, execution.limit) if any(statuses[r.name] not in DONE for r in p.members)]
         home |= {recipe.id: population.id for population in open_ for recipe in population.members}
         jobs = [_job(population, by_id, home, prepare, execution, places) for population in open_]
         left += sorted(jobs, key=lambda job: -job.cost)

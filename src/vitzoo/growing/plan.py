@@ -2,14 +2,14 @@
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from vitzoo.blueprint import Blueprint, expand
 from vitzoo.blueprint.recipe import Recipe, Stage
 
-#: Factors that may differ inside a stack: where a member starts from, and what its optimiser is told.
-FREE = {"optimizer", "lr", "momentum", "betas", "weight_decay"}
+#: Factors that may differ inside a stack, beside the parent: the batch stream, and what the optimiser is told.
+FREE = {"seed", "optimizer", "lr", "momentum", "betas", "weight_decay"}
 
 
 @dataclass(frozen=True)
@@ -58,25 +58,24 @@ def make_plan(blueprint: Blueprint) -> Plan:
     return Plan(blueprint, (*pretraining, *finetuning))
 
 
-def populations(recipes: Iterable[Recipe], stack: int) -> list[Population]:
-    """Cut recipes into populations of at most ``stack`` members.
+def populations(recipes: Iterable[Recipe], limit: Callable[[Recipe], int]) -> list[Population]:
+    """Cut recipes into populations of at most ``limit(recipe)`` members.
 
-    Members share a population only if they are equal in everything but their parent and the optimiser's settings
-    (``FREE``), so that one batch serves the whole stack. They keep the order of the blueprint, are cut into chunks
-    that differ by at most one in size, and inside a chunk equal optimisers stand together. The result depends on
-    the recipes and ``stack`` alone, never on what a zoo already holds: a resumed run trains the same stacks.
+    Members share a population only if they are equal in everything but their parent, their seed and the optimiser's
+    settings (``FREE``). They are ordered by seed, because members of one seed see the same batches, and otherwise
+    keep the order of the blueprint; then they are cut into chunks that differ by at most one in size. The result
+    depends on the recipes and the limit alone, never on what a zoo already holds: a resumed run trains the same stacks.
 
     >>> from vitzoo.blueprint import load
-    >>> groups = populations(make_plan(load("nano")).members, stack=16)
+    >>> groups = populations(make_plan(load("nano")).stage("finetuning"), lambda recipe: 16)
     >>> len(groups), max(len(group.members) for group in groups)
-    (26, 15)
+    (16, 15)
     """
-    if stack < 1:
-        raise ValueError(f"a population holds at least one member, not {stack}")
     groups: dict[str, list[Recipe]] = {}
     for recipe in recipes:
         groups.setdefault(shared_factors(recipe), []).append(recipe)
-    return [Population(_by_optimizer(chunk)) for group in groups.values() for chunk in _balanced(group, stack)]
+    ordered = (sorted(group, key=lambda recipe: recipe.hyperparameters.seed) for group in groups.values())
+    return [Population(tuple(chunk)) for group in ordered for chunk in _balanced(group, limit(group[0]))]
 
 
 def shared_factors(recipe: Recipe) -> str:
@@ -86,10 +85,8 @@ def shared_factors(recipe: Recipe) -> str:
 
 def _balanced(group: Sequence[Recipe], stack: int) -> list[Sequence[Recipe]]:
     """Cut a sequence into as few chunks of at most ``stack`` as possible, sizes differing by at most one."""
+    if stack < 1:
+        raise ValueError(f"a population holds at least one member, not {stack}")
     chunks = -(-len(group) // stack)
     bounds = [i * len(group) // chunks for i in range(chunks + 1)]
     return [group[start:end] for start, end in itertools.pairwise(bounds)]
-
-
-def _by_optimizer(chunk: Sequence[Recipe]) -> tuple[Recipe, ...]:
-    return tuple(sorted(chunk, key=lambda recipe: recipe.hyperparameters.optimizer))
