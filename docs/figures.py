@@ -1,0 +1,38 @@
+"""Draw the README's figures of a zoo and print its table of factors.
+
+python docs/figures.py ZOO [--out docs/figures]
+"""
+
+import argparse
+from pathlib import Path
+
+import vitzoo
+from vitzoo.analysis.factors import by_factor, to_markdown
+from vitzoo.analysis.figures import write
+from vitzoo.errors import VitzooError
+
+
+def main() -> None:
+    """Read the arguments, write the figures, print where they are (standard error) and the table."""
+    parser = argparse.ArgumentParser(description="Draw a zoo's figures and print its table of factors as Markdown.")
+    parser.add_argument("zoo", type=Path, help="directory of the zoo")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "figures", help="directory of the figures")
+    arguments = parser.parse_args()
+    try:
+        report(arguments.zoo, arguments.out)
+    except VitzooError as error:
+        raise SystemExit(f"{parser.prog}: {error}") from None
+
+
+def report(path: Path, out: Path) -> None:
+    """Write the figures of the zoo at a path and print its table."""
+    zoo = vitzoo.open(path)
+    table = zoo.table()
+    stats = by_factor(table)
+    write(table, zoo.name, out)
+    print(f"`{zoo.name}`: test accuracy by generating factor, n = {stats['n'].iloc[-1]:,} fine-tuned members.\n")
+    print(to_markdown(stats), end="")
+
+
+if __name__ == "__main__":
+    main()

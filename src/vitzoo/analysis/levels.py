@@ -1,0 +1,135 @@
+"""Generating factors of fine-tuned members and their levels, as the tables and figures name and order them."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vitzoo.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TASKS = ("supervised", "contrastive")  # the paper's order; other tasks follow by name
+# What tells backbones apart: column, and how a value is written.
+_BACKBONE = (
+    ("parent_task", "{}"),
+    ("parent_dataset", "{}"),
+    ("parent_seed", "seed {}"),
+    ("parent_batch_size", "batch {}"),
+    ("parent_optimizer", "{}"),
+    ("parent_lr", "lr {}"),
+    ("parent_weight_decay", "decay {}"),
+    ("parent_epochs", "{} epochs"),
+)
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A generating factor: its column in prepared rows, its name for people, the stage it belongs to."""
+
+    column: str
+    label: str
+    of_parent: bool = False
+
+
+FACTORS = (
+    Factor("parent_task", "pre-training task", of_parent=True),
+    Factor("backbone", "backbone", of_parent=True),
+    Factor("optimizer", "optimizer"),
+    Factor("lr", "learning rate"),
+    Factor("head", "head"),
+    Factor("seed", "seed"),
+    Factor("batch_size", "batch size"),
+    Factor("weight_decay", "weight decay"),
+)
+
+
+def finetuned(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return all epochs of the finished fine-tuned members with a known test accuracy, prepared for analysis.
+
+    ``table`` is ``zoo.table()``. Added columns: ``backbone``, a short name of the parent, and ``gap``, the
+    generalisation gap ``train_acc_clean - test_acc`` as a fraction (NaN where it was not measured). ``backbone`` and
+    ``parent_task`` are ordered. InputError if the zoo has no such member.
+    """
+    rows = table[(table["stage"] == "finetuning") & (table["status"] == "finished")]
+    if "test_acc" in rows:
+        rows = rows[rows["test_acc"].notna()]
+    if rows.empty or "test_acc" not in rows:
+        raise InputError("The zoo has no finished fine-tuned member with a test accuracy. Grow it first.")
+    rows = rows.copy()
+    rows["gap"] = rows["train_acc_clean"] - rows["test_acc"] if "train_acc_clean" in rows else float("nan")
+    rows["parent_task"] = _ordered(rows["parent_task"], sorted(rows["parent_task"].unique(), key=_task_rank))
+    names = _backbones(rows)
+    rows["backbone"] = _ordered(rows["parent_member"].map(names), list(names.values()))
+    return rows
+
+
+def last_checkpoints(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the rows of ``finetuned`` at each member's last checkpoint; InputError if there are none."""
+    rows = finetuned(table)
+    rows = rows[rows["is_last"].astype(bool)]
+    if rows.empty:
+        raise InputError("No fine-tuned member has a test accuracy at its last checkpoint.")
+    return rows
+
+
+def levels(rows: "pd.DataFrame", column: str) -> list[Any]:
+    """Return the levels of a factor that occur, in the order in which they are shown.
+
+    >>> import pandas as pd
+    >>> levels(pd.DataFrame({"lr": [1e-3, 1e-4, 1e-3]}), "lr")
+    [0.0001, 0.001]
+    """
+    return rows[column].dropna().drop_duplicates().sort_values().tolist()
+
+
+def varying(rows: "pd.DataFrame") -> list[Factor]:
+    """Return the factors with at least two levels, in the order in which they are shown."""
+    return [factor for factor in FACTORS if factor.column in rows and len(levels(rows, factor.column)) > 1]
+
+
+def text(value: Any) -> str:
+    """Write a level for people.
+
+    >>> text(0.003), text(1e-4), text(0.0), text(6312), text("adamw")
+    ('3e-3', '1e-4', '0', '6312', 'adamw')
+    """
+    if isinstance(value, float):
+        if value == 0 or 0.01 <= abs(value) < 1e5:
+            return f"{value:g}"
+        mantissa, exponent = f"{value:e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return str(value)
+
+
+def short_backbone(row_label: str, task: str) -> str:
+    """Return a backbone's name without its task, where the task is shown beside it.
+
+    >>> short_backbone("supervised, seed 42", "supervised")
+    'seed 42'
+    """
+    return row_label.removeprefix(f"{task}, ")
+
+
+def _backbones(rows: "pd.DataFrame") -> dict[str, str]:
+    """Name the parents by the factors that tell them apart, ordered by those factors."""
+    known = [(column, form) for column, form in _BACKBONE if column in rows]
+    columns = [column for column, _ in known]
+    parents = rows.drop_duplicates("parent_member").sort_values([*columns, "parent_member"])
+    telling = [(column, form) for column, form in known if parents[column].nunique(dropna=False) > 1]
+    names: dict[str, str] = {}
+    for parent in parents.to_dict("records"):
+        words = [form.format(text(parent[column])) for column, form in telling]
+        name = ", ".join(words) or str(parent["parent_task"])
+        # Parents that differ in none of these factors are told apart by the digest of their weights.
+        names[parent["parent_member"]] = f"{name}, {parent['parent_sha256'][:6]}" if name in names.values() else name
+    return names
+
+
+def _ordered(values: "pd.Series", order: list[str]) -> "pd.Series":
+    import pandas as pd
+
+    return values.astype(pd.CategoricalDtype(order, ordered=True))
+
+
+def _task_rank(task: str) -> tuple[int, str]:
+    return (TASKS.index(task) if task in TASKS else len(TASKS), task)
