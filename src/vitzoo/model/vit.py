@@ -2,7 +2,7 @@
 
 Architecture: Dosovitskiy et al. (2020), as timm builds it (pre-norm, class token, learned positions, exact GELU,
 LayerNorm ε 1e-6, biased qkv); names are timm's. Linear layers are batched matrix products over K, attention folds
-K into the batch.
+K into the batch, the affine part of a norm broadcasts over K.
 
 Axes: K members, B images, T tokens, D width, H attention heads, C outputs; S is 1 where all members see the same
 images, else K.
@@ -26,15 +26,10 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def norm_linear(params: Mapping[str, Tensor], norm: str, layer: str, x: Tensor) -> Tensor:
-    """LayerNorm, then a linear map, of x [K, N, D].
-
-    The affine part of the norm is folded into the map, W(g·x + b) + c = (W·g)x + (Wb + c), because it costs
-    much less on weights than on activations.
-    """
-    weight, bias = params[f"{layer}.weight"], params[f"{layer}.bias"]
-    gain, shift = params[f"{norm}.weight"], params[f"{norm}.bias"]
-    bias = torch.baddbmm(bias.unsqueeze(2), weight, shift.unsqueeze(2)).squeeze(2)
-    return linear(F.layer_norm(x, x.shape[-1:], eps=EPS), weight * gain.unsqueeze(1), bias)
+    """LayerNorm, then a linear map, of x [K, N, D], each member by its own."""
+    gain, shift = params[f"{norm}.weight"].unsqueeze(1), params[f"{norm}.bias"].unsqueeze(1)
+    x = torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=EPS), gain)
+    return linear(x, params[f"{layer}.weight"], params[f"{layer}.bias"])
 
 
 def patches(images: Tensor, size: int) -> Tensor:
