@@ -3,12 +3,7 @@
 Reference: the zoo's paper, Table 2 (accuracy and generalisation gap per configuration after the last epoch).
 """
 
-from typing import TYPE_CHECKING
-
-from vitzoo.analysis.levels import last_checkpoints, levels, text, varying
-
-if TYPE_CHECKING:
-    import pandas as pd
+from vitzoo.analysis.levels import DataFrame, Series, last_checkpoints, levels, text, varying
 
 ALL = "all"
 HEADER = (
@@ -17,7 +12,7 @@ HEADER = (
 )
 
 
-def by_factor(table: "pd.DataFrame") -> "pd.DataFrame":
+def by_factor(table: DataFrame) -> DataFrame:
     """Return one row per level of every factor that varies, and a last one for all members.
 
     ``table`` is ``zoo.table()``; counted are finished fine-tuned members at their last checkpoint. Columns:
@@ -41,7 +36,7 @@ def by_factor(table: "pd.DataFrame") -> "pd.DataFrame":
     return pd.DataFrame(found)
 
 
-def eta_squared(values: "pd.Series", groups: "pd.Series") -> float:
+def eta_squared(values: Series, groups: Series) -> float:
     """Return the share of variance that a grouping explains: sum of squares between groups over the total.
 
     η² = Σ_g n_g (x̄_g − x̄)² / Σ_i (x_i − x̄)². It describes these values and is not corrected for the number of
@@ -62,9 +57,10 @@ def eta_squared(values: "pd.Series", groups: "pd.Series") -> float:
     return between / total
 
 
-def to_markdown(stats: "pd.DataFrame") -> str:
+def to_markdown(stats: DataFrame) -> str:
     """Write the result of ``by_factor`` as a Markdown table, in percent and percentage points (pp)."""
-    lines, before = list(HEADER), None
+    lines: list[str] = [*HEADER]
+    before = None
     for row in stats.to_dict("records"):
         first = row["factor"] != before
         before = row["factor"]
@@ -81,7 +77,7 @@ def to_markdown(stats: "pd.DataFrame") -> str:
     return "\n".join(lines) + "\n"
 
 
-def _summary(rows: "pd.DataFrame") -> dict[str, float | int]:
+def _summary(rows: DataFrame) -> dict[str, float | int]:
     accuracy, gap = rows["test_acc"], rows["gap"]
     return {
         "n": len(rows),

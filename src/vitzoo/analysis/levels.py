@@ -1,12 +1,13 @@
 """Generating factors of fine-tuned members and their levels, as the tables and figures name and order them."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from vitzoo.errors import InputError
 
-if TYPE_CHECKING:
-    import pandas as pd
+# pandas has no stubs here, and the types inferred from its source are unions that fit nothing.
+DataFrame: TypeAlias = Any
+Series: TypeAlias = Any
 
 TASKS = ("supervised", "contrastive")  # the paper's order; other tasks follow by name
 # What tells backbones apart: column, and how a value is written.
@@ -37,13 +38,13 @@ FACTORS = (
     Factor("optimizer", "optimizer"),
     Factor("lr", "learning rate"),
     Factor("head", "head"),
-    Factor("seed", "seed"),
+    Factor("seed", "fine-tuning seed"),
     Factor("batch_size", "batch size"),
     Factor("weight_decay", "weight decay"),
 )
 
 
-def finetuned(table: "pd.DataFrame") -> "pd.DataFrame":
+def finetuned(table: DataFrame) -> DataFrame:
     """Return all epochs of the finished fine-tuned members with a known test accuracy, prepared for analysis.
 
     ``table`` is ``zoo.table()``. Added columns: ``backbone``, a short name of the parent, and ``gap``, the
@@ -63,7 +64,7 @@ def finetuned(table: "pd.DataFrame") -> "pd.DataFrame":
     return rows
 
 
-def last_checkpoints(table: "pd.DataFrame") -> "pd.DataFrame":
+def last_checkpoints(table: DataFrame) -> DataFrame:
     """Return the rows of ``finetuned`` at each member's last checkpoint; InputError if there are none."""
     rows = finetuned(table)
     rows = rows[rows["is_last"].astype(bool)]
@@ -72,7 +73,7 @@ def last_checkpoints(table: "pd.DataFrame") -> "pd.DataFrame":
     return rows
 
 
-def levels(rows: "pd.DataFrame", column: str) -> list[Any]:
+def levels(rows: DataFrame, column: str) -> list[Any]:
     """Return the levels of a factor that occur, in the order in which they are shown.
 
     >>> import pandas as pd
@@ -82,7 +83,7 @@ def levels(rows: "pd.DataFrame", column: str) -> list[Any]:
     return rows[column].dropna().drop_duplicates().sort_values().tolist()
 
 
-def varying(rows: "pd.DataFrame") -> list[Factor]:
+def varying(rows: DataFrame) -> list[Factor]:
     """Return the factors with at least two levels, in the order in which they are shown."""
     return [factor for factor in FACTORS if factor.column in rows and len(levels(rows, factor.column)) > 1]
 
@@ -101,16 +102,16 @@ def text(value: Any) -> str:
     return str(value)
 
 
-def short_backbone(row_label: str, task: str) -> str:
+def short_backbone(backbone: str, task: str) -> str:
     """Return a backbone's name without its task, where the task is shown beside it.
 
     >>> short_backbone("supervised, seed 42", "supervised")
     'seed 42'
     """
-    return row_label.removeprefix(f"{task}, ")
+    return backbone.removeprefix(f"{task}, ")
 
 
-def _backbones(rows: "pd.DataFrame") -> dict[str, str]:
+def _backbones(rows: DataFrame) -> dict[str, str]:
     """Name the parents by the factors that tell them apart, ordered by those factors."""
     known = [(column, form) for column, form in _BACKBONE if column in rows]
     columns = [column for column, _ in known]
@@ -125,7 +126,7 @@ def _backbones(rows: "pd.DataFrame") -> dict[str, str]:
     return names
 
 
-def _ordered(values: "pd.Series", order: list[str]) -> "pd.Series":
+def _ordered(values: Series, order: list[str]) -> Series:
     import pandas as pd
 
     return values.astype(pd.CategoricalDtype(order, ordered=True))

@@ -1,20 +1,17 @@
 """Figures of a zoo, one per file. Each is a function of ``zoo.table()`` and the zoo's name; only here is Matplotlib."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vitzoo.analysis.figures import curves, grid, strips
 from vitzoo.analysis.figures.style import save
-
-if TYPE_CHECKING:
-    import pandas as pd
+from vitzoo.analysis.levels import DataFrame
 
 FIGURES = {"grid": grid.draw, "curves": curves.draw, "factors": strips.draw}
 
 __all__ = ["FIGURES", "save", "write"]
 
 
-def write(table: "pd.DataFrame", name: str, out: Path, suffix: str = ".svg") -> list[Path]:
+def write(table: DataFrame, name: str, out: Path, suffix: str = ".svg") -> list[Path]:
     """Draw all figures into a directory, which is made if it is not there, and return their paths.
 
     ``table`` is ``zoo.table()``, ``name`` the zoo's. The same table gives the same bytes.

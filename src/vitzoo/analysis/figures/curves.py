@@ -1,6 +1,7 @@
 """Learning curves: test accuracy of every fine-tuned member over epochs, by task, optimizer and learning rate."""
 
-from typing import TYPE_CHECKING, Any
+from itertools import product
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -9,39 +10,38 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from vitzoo.analysis.figures import style
-from vitzoo.analysis.levels import finetuned, levels, text
+from vitzoo.analysis.levels import DataFrame, finetuned, levels, text
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-DASHES = ("-", "--", ":", "-.")
+DASHES = ("-", (0, (3.2, 1.2)), (0, (1.1, 1.1)), (0, (4, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
 MANY = 400  # members from which thin lines become pixels, so that the file stays small
 PANEL, LEFT, RIGHT, TOP, BOTTOM = 1.75, 0.62, 0.2, 1.02, 0.5  # inches
 
 
-def draw(table: "pd.DataFrame", name: str) -> Figure:
-    """Return the figure: a column per pre-training task, a row per optimizer, a colour per learning rate.
+def draw(table: DataFrame, name: str) -> Figure:
+    """Return the figure: a panel per pre-training task and optimizer, a colour per learning rate.
 
     ``table`` is ``zoo.table()``, ``name`` the zoo's. Thin lines are members, thick ones their mean at each epoch that
     all of them keep. InputError if no fine-tuned member is finished.
     """
     rows = finetuned(table)
     tasks, optimizers, rates = (levels(rows, column) for column in ("parent_task", "optimizer", "lr"))
+    # With one task, optimizers lie side by side, where they are easier to compare.
+    down, across = (len(optimizers), len(tasks)) if len(tasks) > 1 else (1, len(optimizers))
     with style.applied():
-        figure, panels = _panels(rows, len(optimizers), len(tasks))
-        for i, optimizer in enumerate(optimizers):
-            for j, task in enumerate(tasks):
-                chosen = rows[(rows["optimizer"] == optimizer) & (rows["parent_task"] == task)]
-                _draw_panel(panels[i][j], chosen, rates)
-                _name_panel(panels[i][j], f"{task} · {optimizer}", chosen["member"].nunique())
+        figure, panels = _panels(rows, down, across)
+        for panel, (optimizer, task) in zip(panels.flat, product(optimizers, tasks), strict=True):
+            chosen = rows[(rows["optimizer"] == optimizer) & (rows["parent_task"] == task)]
+            _draw_panel(panel, chosen, rates)
+            label = f"{task} · {optimizer} (n = {chosen['member'].nunique():,})"
+            panel.set_title(label, loc="left", size=style.TEXT, color=style.INK, pad=4)
         _legend(figure, rates)
         title = f"{name}: learning curves, n = {rows['member'].nunique():,} fine-tuned members"
         style.titles(figure, title, "panels: pre-training task · optimizer; thin: members, thick: their mean")
     return figure
 
 
-def _panels(rows: "pd.DataFrame", down: int, across: int) -> tuple[Figure, Any]:
+def _panels(rows: DataFrame, down: int, across: int) -> tuple[Figure, Any]:
     """Return panels that share both axes, with labels at the outer ones."""
     height = TOP + BOTTOM + down * PANEL + (down - 1) * 0.3
     figure = style.new_figure(height)
@@ -59,12 +59,15 @@ def _panels(rows: "pd.DataFrame", down: int, across: int) -> tuple[Figure, Any]:
     )
     figure.supylabel("test accuracy (%)", size=style.TEXT, x=0.012, y=(1 + (BOTTOM - TOP) / height) / 2, ha="left")
     panels[0][0].xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    for panel in panels.flat:
+        at = panel.get_subplotspec()
+        panel.tick_params(left=at.is_first_col(), bottom=at.is_last_row())
     first, last = rows["epoch"].min(), rows["epoch"].max()
     panels[0][0].set_xlim(first - 0.02 * (last - first) - 1e-9, last + 0.02 * (last - first) + 1e-9)
     return figure, panels
 
 
-def _draw_panel(axes: Axes, rows: "pd.DataFrame", rates: list[Any]) -> None:
+def _draw_panel(axes: Axes, rows: DataFrame, rates: list[Any]) -> None:
     axes.grid(axis="y", color=style.FAINT, linewidth=0.5)
     axes.set_axisbelow(True)
     colours = style.shades(len(rates))
@@ -77,11 +80,7 @@ def _draw_panel(axes: Axes, rows: "pd.DataFrame", rates: list[Any]) -> None:
         axes.add_collection(thin)
         by_epoch = of_rate.groupby("epoch")["percent"].agg(["mean", "size"])
         mean = by_epoch.loc[by_epoch["size"] == len(members), "mean"]
-        axes.plot(mean.index.to_numpy(), mean.to_numpy(), **_look(i, colours[i]))
-
-
-def _name_panel(axes: Axes, label: str, count: int) -> None:
-    axes.set_title(f"{label} (n = {count})", loc="left", size=style.TEXT, color=style.INK, pad=4)
+        axes.plot(mean.index.to_numpy(), mean.to_numpy(), markevery=max(1, len(mean) // 8), **_look(i, colours[i]))
 
 
 def _look(i: int, colour: tuple[float, ...]) -> dict[str, Any]:

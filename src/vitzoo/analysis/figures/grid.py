@@ -1,7 +1,6 @@
 """The grid of generating factors (the paper's Figure 1): backbones by fine-tuning cells, coloured by test accuracy."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 from matplotlib.collections import PatchCollection
@@ -10,16 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from vitzoo.analysis.figures import style
-from vitzoo.analysis.levels import Factor, last_checkpoints, short_backbone, text, varying
-
-if TYPE_CHECKING:
-    import pandas as pd
+from vitzoo.analysis.levels import DataFrame, Factor, last_checkpoints, short_backbone, text, varying
 
 GAPS = (0.55, 0.28, 0.12)  # between groups of columns, the outermost first; in widths of a cell
 TASK_GAP = 0.45  # between tasks, in heights of a cell
 LEFT, RIGHT, TOP, BOTTOM = 1.75, 0.8, 0.62, 0.14  # inches around the cells and their column labels
 ROW, LINE = 0.27, 0.2  # inches per row of cells and per line of column labels
-NARROWEST = 0.19  # inches of a cell in which a number fits
+LOWEST_BAR = 1.2  # inches; the label is as long
+NARROWEST, MANY = 0.19, 500  # numbers are written in cells that are wider (inches), if there are not too many
 
 
 @dataclass(frozen=True)
@@ -47,7 +44,7 @@ class Grid:
         return (style.WIDTH - LEFT - RIGHT) / (self.x[-1] + 1)
 
 
-def draw(table: "pd.DataFrame", name: str) -> Figure:
+def draw(table: DataFrame, name: str) -> Figure:
     """Return the figure. ``table`` is ``zoo.table()``, ``name`` the zoo's. InputError if nothing is finished.
 
     Members that agree in all factors shown share a cell, which then shows their mean.
@@ -66,7 +63,7 @@ def draw(table: "pd.DataFrame", name: str) -> Figure:
     return figure
 
 
-def _grid(rows: "pd.DataFrame") -> Grid:
+def _grid(rows: DataFrame) -> Grid:
     factors = [factor for factor in varying(rows) if not factor.of_parent]
     by = ["parent_task", "backbone", *(factor.column for factor in factors)]
     means = rows.groupby(by, observed=True)["test_acc"].mean().reset_index()
@@ -79,7 +76,7 @@ def _grid(rows: "pd.DataFrame") -> Grid:
 def _canvas(grid: Grid) -> tuple[Figure, Axes]:
     """Return a figure as high as the grid needs, with axes in units of cells."""
     rows, lines = grid.y[-1] + 1, LINE / ROW * len(grid.factors)
-    height = TOP + (rows + lines) * ROW + BOTTOM
+    height = TOP + max((rows + lines) * ROW, LOWEST_BAR) + BOTTOM
     figure = style.new_figure(height)
     box = (LEFT / style.WIDTH, BOTTOM / height, 1 - (LEFT + RIGHT) / style.WIDTH, (rows + lines) * ROW / height)
     axes = figure.add_axes(box)
@@ -104,19 +101,19 @@ def _fill(figure: Figure, axes: Axes, grid: Grid) -> None:
     axes.add_collection(tiles)
     holes = [_tile(*place) for key, place in places.items() if key not in grid.cells]
     axes.add_collection(PatchCollection(holes, facecolor="none", edgecolor=style.FAINT, hatch="/////", linewidths=0))
-    for key, value in grid.cells.items() if grid.unit >= NARROWEST else ():
+    for key, value in grid.cells.items() if grid.unit >= NARROWEST and len(grid.cells) <= MANY else ():
         ink = "white" if scale(value) < 0.6 else style.INK
         axes.text(*places[key], f"{value:.0f}", size=style.SMALL, color=ink, ha="center", va="center_baseline")
     _colour_bar(figure, tiles, grid)
 
 
 def _colour_bar(figure: Figure, tiles: PatchCollection, grid: Grid) -> None:
-    """Draw the colour bar beside the cells, as high as they are."""
+    """Draw the colour bar beside the cells, as high as they are, but never too low to be read."""
     height = float(figure.get_figheight())
-    left, tall = 1 - (RIGHT - 0.16) / style.WIDTH, (grid.y[-1] + 1) * ROW / height
+    left, tall = 1 - (RIGHT - 0.16) / style.WIDTH, max((grid.y[-1] + 1) * ROW, LOWEST_BAR) / height
     place = figure.add_axes((left, BOTTOM / height, 0.13 / style.WIDTH, tall))
     bar = figure.colorbar(tiles, cax=place)
-    bar.outline.set_visible(False)  # pyright: ignore[reportCallIssue]
+    bar.outline.set_visible(False)
     place.set_ylabel("test accuracy (%)")
     place.tick_params(labelsize=style.SMALL)
 

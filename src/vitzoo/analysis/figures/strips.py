@@ -1,25 +1,23 @@
 """Accuracy by factor: every member once per factor, as a strip of points with a box for each level."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vitzoo.analysis.factors import eta_squared
 from vitzoo.analysis.figures import style
-from vitzoo.analysis.levels import last_checkpoints, levels, text, varying
-
-if TYPE_CHECKING:
-    import pandas as pd
+from vitzoo.analysis.levels import DataFrame, last_checkpoints, levels, text, varying
 
 LEFT, RIGHT, TOP, BOTTOM = 2.75, 1.35, 0.72, 0.5  # inches around the axes
-ROW, GAP = 0.215, 0.55  # inches per level; gap between factors in rows
-SPREAD = 0.6  # of a row over which points are spread, so that they can be told apart
+N_COLUMN, ETA_COLUMN = 0.42, 1.1  # inches right of the axes
+ROW, GAP = 0.225, 0.55  # inches per level; gap between factors in rows
+SPREAD = 0.78  # of a row over which points are spread, so that they can be told apart
 GOLDEN = 0.6180339887498949  # its multiples spread evenly: the same in every run, unlike random jitter
 MANY = 1500  # points from which they become pixels, so that the file stays small
 
 
-def draw(table: "pd.DataFrame", name: str) -> Figure:
+def draw(table: DataFrame, name: str) -> Figure:
     """Return the figure: a row per level, grouped by factor, on one accuracy axis, with n and η².
 
     ``table`` is ``zoo.table()``, ``name`` the zoo's. Boxes are quartiles with the median, whiskers reach to the
@@ -35,10 +33,10 @@ def draw(table: "pd.DataFrame", name: str) -> Figure:
         for (factor, level), place in zip(keys, y, strict=True):
             chosen = rows if factor is None else rows[rows[factor.column] == level]
             _strip(axes, 100 * chosen["test_acc"].sort_values().to_numpy(), place, many)
-            axes.text(1.06, place, f"{len(chosen):,}", transform=axes.get_yaxis_transform(), ha="right", va="center")
+            _at_right(axes, N_COLUMN, place, f"{len(chosen):,}")
         axes.set_yticks(y, [text(level) for _, level in keys])
         _name_factors(axes, rows, keys, y)
-        note = "points: members after the last epoch; box: quartiles, whiskers: extremes, diamond: mean"
+        note = "after the last epoch; box: quartiles, whiskers: extremes, ◇: mean, η²: share of variance explained"
         style.titles(figure, f"{name}: test accuracy by generating factor, n = {len(rows):,} fine-tuned members", note)
     return figure
 
@@ -60,36 +58,39 @@ def _canvas(rows: float) -> tuple[Figure, Axes]:
 def _strip(axes: Axes, percent: Any, y: float, many: bool) -> None:
     """Draw the points, spread by their rank, and the box over them."""
     offsets = [SPREAD * ((i * GOLDEN) % 1 - 0.5) for i in range(len(percent))]
-    dots = axes.plot(percent, [y + offset for offset in offsets], linestyle="", marker="o", markersize=2.6)
-    dots[0].set(color=style.colormap()(0.35), alpha=0.4, markeredgewidth=0, rasterized=many)
-    line = {"color": style.INK, "linewidth": 0.9}
+    dots = axes.plot(percent, [y + offset for offset in offsets], linestyle="", marker="o", markersize=2.8)
+    dots[0].set(color=style.colormap()(0.45), alpha=0.5, markeredgewidth=0, rasterized=many)
+    line = {"color": style.INK, "linewidth": 0.8}
     axes.boxplot(
         [percent],
         positions=[y],
         orientation="horizontal",
-        widths=0.55,
+        widths=0.5,
         whis=(0, 100),
         showcaps=False,
         showmeans=True,
         manage_ticks=False,
         boxprops=line,
-        whiskerprops=line,
+        whiskerprops=line | {"color": style.GREY, "linewidth": 0.6},
         medianprops=line | {"linewidth": 2.0},
         meanprops={"marker": "D", "markersize": 4.2, "markerfacecolor": "white", "markeredgecolor": style.INK},
     )
 
 
-def _name_factors(axes: Axes, rows: "pd.DataFrame", keys: list[tuple], y: list[float]) -> None:
+def _name_factors(axes: Axes, rows: DataFrame, keys: list[tuple], y: list[float]) -> None:
     """Write the factors at the very left, and what they explain at the right."""
-    across = axes.get_yaxis_transform()
-    width = style.WIDTH - LEFT - RIGHT
-    for column, heading in ((1.06, "n"), (1 + (RIGHT - 0.2) / width, "η²")):
-        axes.text(column, -1.0, heading, transform=across, ha="right", va="center", color=style.GREY)
+    _at_right(axes, N_COLUMN, -1.0, "n", style.GREY)
+    _at_right(axes, ETA_COLUMN, -1.0, "η²", style.GREY)
+    left, across = (0.12 - LEFT) / (style.WIDTH - LEFT - RIGHT), axes.get_yaxis_transform()
     for first, _ in style.groups(keys, 1):
         factor = keys[first][0]
-        if factor is None:
-            continue
-        left = 0.12 / width - LEFT / width
-        axes.text(left, y[first], factor.label, transform=across, ha="left", va="center", weight="bold")
-        share = eta_squared(rows["test_acc"], rows[factor.column])
-        axes.text(1 + (RIGHT - 0.2) / width, y[first], f"{share:.2f}", transform=across, ha="right", va="center")
+        if factor is not None:
+            axes.text(left, y[first], factor.label, transform=across, ha="left", va="center_baseline", weight="bold")
+            share = eta_squared(rows["test_acc"], rows[factor.column])
+            _at_right(axes, ETA_COLUMN, y[first], f"{share:.2f}" if share == share else "–")
+
+
+def _at_right(axes: Axes, inches: float, y: float, words: str, colour: str = style.INK) -> None:
+    """Write words that end so many inches right of the axes."""
+    x = 1 + inches / (style.WIDTH - LEFT - RIGHT)
+    axes.text(x, y, words, transform=axes.get_yaxis_transform(), ha="right", va="center_baseline", color=colour)

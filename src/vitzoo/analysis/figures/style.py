@@ -4,16 +4,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 
 WIDTH = 9.375  # inches; 900 pixels in a browser
-MAP = "viridis"  # perceptually uniform: also in grey, larger is lighter
+# Both are perceptually uniform: also in grey, larger is lighter. Two, because accuracies and factors are two things.
+MAP, FACTOR_MAP = "viridis", "plasma"
 INK, GREY, FAINT = "#1a1a1a", "#6b6b6b", "#d9d9d9"
 SMALL, TEXT, TITLE = 7.0, 8.5, 10.5  # points
-RC = {
+RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib, so it is the same everywhere
     "font.size": TEXT,
     "text.color": INK,
@@ -46,13 +48,13 @@ def applied() -> Iterator[None]:
 
 
 def colormap() -> Colormap:
-    """Return the map from numbers to colours."""
+    """Return the map from accuracies to colours."""
     return mpl.colormaps[MAP]
 
 
 def shades(count: int) -> list[tuple[float, ...]]:
-    """Return that many colours of the map, from dark to light, without the lightest, which fade on white."""
-    return [tuple(colormap()(0.82 * i / max(1, count - 1))) for i in range(count)]
+    """Return colours for so many levels of a factor, from dark to light, but for the lightest, which fade on white."""
+    return [tuple(mpl.colormaps[FACTOR_MAP](0.75 * i / max(1, count - 1))) for i in range(count)]
 
 
 def new_figure(height: float) -> Figure:
