@@ -4,6 +4,7 @@ python docs/figures.py ZOO [--out docs/figures]
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 import vitzoo
@@ -13,7 +14,7 @@ from vitzoo.errors import VitzooError
 
 
 def main() -> None:
-    """Read the arguments, write the figures, print where they are (standard error) and the table."""
+    """Read the arguments, write the figures and print the table."""
     parser = argparse.ArgumentParser(description="Draw a zoo's figures and print its table of factors as Markdown.")
     parser.add_argument("zoo", type=Path, help="directory of the zoo")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "figures", help="directory of the figures")
@@ -21,7 +22,8 @@ def main() -> None:
     try:
         report(arguments.zoo, arguments.out)
     except VitzooError as error:
-        raise SystemExit(f"{parser.prog}: {error}") from None
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
 
 
 def report(path: Path, out: Path) -> None:
