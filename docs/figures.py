@@ -32,7 +32,10 @@ def report(path: Path, out: Path) -> None:
     table = zoo.table()
     stats = by_factor(table)
     write(table, zoo.name, out)
-    print(f"`{zoo.name}`: test accuracy by generating factor, n = {stats['n'].iloc[-1]:,} fine-tuned members.\n")
+    n = int(stats["n"].iloc[-1])
+    left_out = len(zoo.members("finetuning")) - n
+    more = f" ({left_out:,} more are not finished and left out)" if left_out else ""
+    print(f"`{zoo.name}`: test accuracy by generating factor, n = {n:,} fine-tuned members{more}.\n")
     print(to_markdown(stats), end="")
 
 

@@ -52,6 +52,8 @@ def test_markdown_without_gap_and_spread() -> None:
     assert to_markdown(by_factor(one)).splitlines()[2:] == ["| **all** |  | 1 | 70.0 | 70.0 – 70.0 | – |  |"]
     negative = by_hand().assign(train_acc_clean=0.0)
     assert "| −40.0 ± 24.5 |" in to_markdown(by_factor(negative))
+    nearly = one.assign(train_acc_clean=one["test_acc"] - 1e-5)
+    assert "| 0.0 |" in to_markdown(by_factor(nearly))
 
 
 @pytest.mark.parametrize("sizes", [(3, 3), (2, 5, 9), (1, 30)])

@@ -98,4 +98,5 @@ def _spread(mean: float, std: float) -> str:
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.1f}".replace("-", "−")
+    rounded = round(100 * fraction, 1) + 0.0  # never "−0.0"
+    return f"{rounded:.1f}".replace("-", "−")

@@ -102,7 +102,7 @@ def _fill(figure: Figure, axes: Axes, grid: Grid) -> None:
     holes = [_tile(*place) for key, place in places.items() if key not in grid.cells]
     axes.add_collection(PatchCollection(holes, facecolor="none", edgecolor=style.FAINT, hatch="/////", linewidths=0))
     for key, value in grid.cells.items() if grid.unit >= NARROWEST and len(grid.cells) <= MANY else ():
-        ink = "white" if scale(value) < 0.6 else style.INK
+        ink = "white" if scale(value) < 0.45 else style.INK
         axes.text(*places[key], f"{value:.0f}", size=style.SMALL, color=ink, ha="center", va="center_baseline")
     _colour_bar(figure, tiles, grid)
 
