@@ -43,9 +43,14 @@ class BusyError(VitzooError):
 
 
 class Interrupted(VitzooError):
-    """Growing was stopped by a signal; what was committed stays and the next call resumes."""
+    """Growing was stopped by a signal; what was committed stays and the next call resumes.
 
-    exit_code = 130
+    The exit code is the shell's for that signal: 130 for SIGINT, 143 for SIGTERM.
+    """
+
+    def __init__(self, text: str, signal_number: int = 2) -> None:
+        super().__init__(text)
+        self.exit_code = 128 + signal_number
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -83,6 +83,7 @@ def grow(
             {
                 "zoo": str(zoo),
                 "members": outcome.members,
+                "done": outcome.done,
                 "grown": outcome.grown,
                 "diverged": outcome.diverged,
                 "seconds": outcome.seconds,
@@ -93,9 +94,8 @@ def grow(
         console.print(f"{zoo} is complete: {outcome.members} members. There is nothing to do.", highlight=False)
     else:
         console.print(
-            f"Grew {outcome.grown} members in {duration(outcome.seconds)}; {zoo} holds {outcome.members}"
-            + (f", of which {outcome.diverged} diverged" if outcome.diverged else "")
-            + ".",
+            f"Grew {outcome.grown} members in {duration(outcome.seconds)}; {zoo} holds {outcome.done} of "
+            f"{outcome.members}" + (f", of which {outcome.diverged} diverged" if outcome.diverged else "") + ".",
             highlight=False,
         )
     raise_first(outcome.failures)

@@ -41,20 +41,18 @@ class Execution(Fields):
 
 
 def choose(device: str | None, precision: str | None, stack: int | None) -> Execution:
-    """Fill in what the user left open from what this machine has; imports torch.
+    """Fill in what the user left open from what this machine has; imports torch unless ``device`` is "cpu".
 
     Raises:
         InputError: a device that is not there, or an unknown value.
     """
-    import torch
-
-    cuda = torch.cuda.is_available()
+    cuda = device != "cpu" and _has_cuda()
     device = device or ("cuda" if cuda else "cpu")
     if device == "cuda" and not cuda:
         raise InputError(
             "--device cuda was asked for, but PyTorch finds no CUDA device here. Leave it out to use the CPU."
         )
-    fast_bf16 = torch.cuda.is_bf16_supported() if device == "cuda" else cpu_has_bf16()
+    fast_bf16 = _cuda_has_bf16() if device == "cuda" else cpu_has_bf16()
     values: dict[str, Any] = {
         "device": device,
         "precision": precision or ("bf16" if fast_bf16 else "float32"),
@@ -66,6 +64,18 @@ def choose(device: str | None, precision: str | None, stack: int | None) -> Exec
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"--{first['loc'][0]} {first['input']!r}: {first['msg']}.") from None
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _cuda_has_bf16() -> bool:
+    import torch
+
+    return torch.cuda.is_bf16_supported()
 
 
 def cpu_has_bf16() -> bool:
@@ -82,7 +92,8 @@ def agree(recorded: dict[str, Any], device: str | None, precision: str | None, s
         have = getattr(execution, name)
         if wish is not None and wish != have:
             raise InputError(
-                f"This zoo was begun with {name} {have!r}, and --{name} {wish} would change its weights. "
+                f"This zoo was begun with {f'{name} {have}' if have else f'no --{name}'}, "
+                f"and --{name} {wish} would change its weights. "
                 f"Leave --{name} out to go on, or grow a new zoo elsewhere."
             )
     return execution

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from vitzoo import rng
 from vitzoo.blueprint import Blueprint, Recipe, expand, load
@@ -13,7 +14,7 @@ from vitzoo.errors import InputError, Interrupted, VitzooError
 from vitzoo.growing import cost, local
 from vitzoo.growing.events import Event, JobFailed
 from vitzoo.growing.execution import Execution, agree, choose, cores
-from vitzoo.growing.jobs import GrowPopulation, Job, Places, PrepareData
+from vitzoo.growing.jobs import FOLDER, GrowPopulation, Job, Places, PrepareData
 from vitzoo.growing.lock import exclusive
 from vitzoo.growing.plan import Population, populations
 from vitzoo.model.shapes import parameters
@@ -47,10 +48,11 @@ class Work:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What growing came to."""
+    """What growing came to: members grown now, complete in the zoo, asked for, and diverged; seconds; failures."""
 
     zoo: Zoo
     grown: int
+    done: int
     members: int
     diverged: int
     seconds: float
@@ -84,7 +86,7 @@ def grow(
     zoo = _zoo(blueprint, places, wishes, recipes)
     execution = Execution.model_validate(zoo.execution)
     before = _statuses(zoo, recipes)
-    if all(status in DONE for status in before.values()):
+    if all(status in DONE for status in before.values()) and not (places.zoo / FOLDER).exists():
         begun(Work(zoo, execution, 0, len(recipes), len(recipes), ()))
         return _outcome(zoo, recipes, before, start, [])
     with exclusive(places.zoo), _signals() as interrupted:
@@ -92,6 +94,7 @@ def grow(
         _add_members(zoo, recipes)
         before = _statuses(zoo, recipes)
         jobs = plan_jobs(stages, before, execution, places)
+        _discard_states(places.zoo, {job.id for job in jobs})
         workers = wishes.workers or (1 if execution.device == "cuda" else cores())
         done = sum(status in DONE for status in before.values())
         begun(Work(zoo, execution, min(workers, len(jobs)), len(recipes), done, tuple(jobs)))
@@ -100,11 +103,12 @@ def grow(
             if interrupted:
                 raise Interrupted(
                     f"Stopped by {signal.Signals(interrupted[0]).name}. Everything committed is kept; "
-                    "run the same command again to go on where it stopped."
+                    "run the same command again to go on where it stopped.",
+                    interrupted[0],
                 )
             tick()
 
-        failures = local.run(jobs, workers, execution.threads, tell, beat)
+        failures = local.run(jobs, workers, execution.threads, tell, beat) if jobs else []
         zoo.rebuild_catalogue()
     return _outcome(zoo, recipes, before, start, failures)
 
@@ -206,13 +210,21 @@ def _statuses(zoo: Zoo, recipes: Sequence[Recipe]) -> dict[str, str]:
     return {recipe.name: found[recipe.name].status if recipe.name in found else "planned" for recipe in recipes}
 
 
+def _discard_states(zoo: Path, needed: set[str]) -> None:
+    """Remove what populations left that were killed after their last commit and before they tidied up."""
+    for path in (zoo / FOLDER).iterdir():
+        if path.name != "lock" and path.stem not in needed:
+            path.unlink()
+
+
 def _outcome(
     zoo: Zoo, recipes: Sequence[Recipe], before: dict[str, str], start: float, failures: Sequence[JobFailed]
 ) -> Outcome:
     after = _statuses(zoo, recipes)
     grown = sum(after[name] in DONE and before[name] not in DONE for name in after)
+    done = sum(status in DONE for status in after.values())
     diverged = sum(status == "diverged" for status in after.values())
-    return Outcome(zoo, grown, len(recipes), diverged, time.monotonic() - start, tuple(failures))
+    return Outcome(zoo, grown, done, len(recipes), diverged, time.monotonic() - start, tuple(failures))
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 import multiprocessing
 import os
+import signal
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 
 from vitzoo.errors import VitzooError
@@ -26,23 +28,27 @@ class Pool:
         self.pipes: list[Connection] = []
         self.processes = []
         self.doing: dict[int, str | None] = {}
-        for i in range(size):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=worker.main, args=(theirs, threads, os.getpid()), name=f"vitzoo-{i}")
-            process.start()
-            theirs.close()
-            self.pipes.append(ours)
-            self.processes.append(process)
-            self.doing[i] = None
+        with _interrupt_blocked():
+            for i in range(size):
+                ours, theirs = context.Pipe()
+                process = context.Process(target=worker.main, args=(theirs, threads, os.getpid()), name=f"vitzoo-{i}")
+                process.start()
+                theirs.close()
+                self.pipes.append(ours)
+                self.processes.append(process)
+                self.doing[i] = None
 
     def idle(self) -> list[int]:
         """Workers without a job."""
         return [i for i, job in self.doing.items() if job is None]
 
     def give(self, i: int, job: Job) -> None:
-        """Hand a job to an idle worker."""
+        """Hand a job to an idle worker; WorkerDied if it is gone."""
         self.doing[i] = job.id
-        self.pipes[i].send(job)
+        try:
+            self.pipes[i].send(job)
+        except (BrokenPipeError, ConnectionResetError):
+            raise self._died(i) from None
 
     def events(self, timeout: float) -> list[tuple[int, Event]]:
         """Wait for what busy workers tell.
@@ -57,12 +63,19 @@ class Pool:
             try:
                 found.append((i, self.pipes[i].recv()))
             except (EOFError, ConnectionResetError):
-                self.processes[i].join()
-                raise WorkerDied(
-                    f"The worker growing {self.doing[i]} ended with code {self.processes[i].exitcode}; "
-                    "out of memory is the usual reason. What was committed stays; run the command again to go on."
-                ) from None
+                raise self._died(i) from None
         return found
+
+    def _died(self, i: int) -> WorkerDied:
+        self.processes[i].join()
+        code = self.processes[i].exitcode or 0
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        cause = "; out of memory is the usual reason" if code == -signal.SIGKILL else ""
+        job = (self.doing[i] or "nothing")[:20]
+        return WorkerDied(
+            f"A worker process (busy with {job}) {how}{cause}. What was committed stays; "
+            "run the same command again to go on."
+        )
 
     def close(self) -> None:
         """Stop all workers: ask, wait a little, then kill; a kill loses nothing that was committed."""
@@ -84,6 +97,16 @@ class Pool:
             process.join()
 
 
+@contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """Hold SIGINT back while processes start: they inherit that, and so die of no Ctrl-C before they can ignore it."""
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+
 def run(
     jobs: Sequence[Job], workers: int, threads: int, tell: Callable[[Event], None], tick: Callable[[], None]
 ) -> list[JobFailed]:
@@ -97,16 +120,19 @@ def run(
     pool = Pool(min(workers, len(jobs)), threads)
     try:
         while waiting or any(pool.doing.values()):
+            tick()  # first: a signal to the whole group also stops workers, and they get no new job
             waiting = _without_lost(waiting, failed.keys())
             for i in pool.idle():
                 ready = next((job for job in waiting if job.needs <= done), None)
                 if ready is not None:
                     waiting.remove(ready)
                     pool.give(i, ready)
-            tick()
             for i, event in pool.events(timeout=0.2):
                 tell(event)
-                if isinstance(event, JobDone | JobFailed | JobStopped):
+                if isinstance(event, JobStopped):
+                    tick()  # raises if the grower was stopped too
+                    raise WorkerDied("A worker process was stopped by SIGTERM. Run the same command again to go on.")
+                if isinstance(event, JobDone | JobFailed):
                     pool.doing[i] = None
                     done.add(event.job)
                 if isinstance(event, JobFailed):

@@ -4,8 +4,9 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TextIO
 
 from vitzoo.errors import BusyError
 from vitzoo.growing.jobs import FOLDER
@@ -13,26 +14,48 @@ from vitzoo.growing.jobs import FOLDER
 
 @contextmanager
 def exclusive(zoo: Path) -> Iterator[None]:
-    """Hold the zoo's lock.
+    """Hold the zoo's lock; leave no trace of it, unless states of unfinished populations lie beside it.
 
     Raises:
         BusyError: another process holds it; the text names its process id.
     """
     path = zoo / FOLDER / "lock"
-    path.parent.mkdir(exist_ok=True)
-    with path.open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            file.seek(0)
-            holder = file.read() or "{}"
-            pid = json.loads(holder).get("pid", "unknown") if holder.startswith("{") else "unknown"
-            raise BusyError(
-                f"The zoo {str(zoo)!r} is being grown by process {pid}. Wait for it, or stop it; "
-                "what it finished stays."
-            ) from None
+    with _locked(path, zoo) as file:
         file.seek(0)
         file.truncate()
         file.write(json.dumps({"pid": os.getpid()}))
         file.flush()
-        yield
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # not empty: there is something to resume
+                path.parent.rmdir()
+
+
+def _locked(path: Path, zoo: Path) -> TextIO:
+    """Open and lock the file at ``path``; again if the last holder removed it between the two."""
+    while True:
+        path.parent.mkdir(exist_ok=True)
+        try:
+            file = path.open("a+")
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BusyError(
+                f"The zoo {str(zoo)!r} is being grown by process {_holder(file)}. Wait for it, or stop it; "
+                "what it finished stays."
+            ) from None
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                return file
+        file.close()
+
+
+def _holder(file: TextIO) -> str:
+    with file:
+        file.seek(0)
+        text = file.read()
+    return str(json.loads(text).get("pid", "unknown")) if text.startswith("{") else "unknown"

@@ -28,6 +28,7 @@ def main(pipe: Connection, threads: int, grower: int) -> None:
     keep_freed_memory()
     stop = threading.Event()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal signals the whole group; the grower decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     lock = threading.Lock()
 
