@@ -47,7 +47,7 @@ def test_grid_shows_every_cell_and_level(table: pd.DataFrame) -> None:
 def test_grid_marks_what_is_missing(table: pd.DataFrame) -> None:
     assert "hatched" not in words(grid.draw(table, "little"))
     less = table[table["member"] != table["member"].iloc[0]]
-    assert "1 not in the zoo (hatched)" in words(grid.draw(less, "little"))
+    assert "1 missing or unfinished (hatched)" in words(grid.draw(less, "little"))
 
 
 def test_curves_have_a_panel_per_task_and_optimizer(table: pd.DataFrame) -> None:

@@ -58,7 +58,7 @@ def draw(table: DataFrame, name: str) -> Figure:
         _name_rows(axes, grid)
         note = f"{len(grid.backbones)} backbones × {len(grid.columns)} fine-tuning configurations, after the last epoch"
         missing = len(grid.backbones) * len(grid.columns) - len(grid.cells)
-        note += f"; {missing} not in the zoo (hatched)" if missing else ""
+        note += f"; {missing} missing or unfinished (hatched)" if missing else ""
         style.titles(figure, f"{name}: the grid of generating factors, n = {len(rows):,} fine-tuned members", note)
     return figure
 
