@@ -52,7 +52,7 @@ def grow(job: GrowPopulation, tell: Tell, beat: Beat) -> None:
     zoo = Zoo.open(job.places.zoo)
     members = [zoo.member(recipe.name) for recipe in job.recipes]
     recipe = job.recipes[0]
-    data = _splits(recipe.dataset, recipe.architecture.image_size, job.places, job.execution.device)
+    data = _splits(recipe.dataset, recipe.architecture.image_size, job.places, job.execution.device)  # pyright: ignore[reportArgumentType]  (frozen models hash)
     population = loop.Population(job.recipes, *data, Compute(job.execution.device, job.execution.precision))
     path = resume.path_of(job.places.zoo, job.id)
     store = Store(job, members, population.layout, tell)

@@ -16,6 +16,7 @@ from vitzoo.growing.jobs import GrowPopulation, Job
 from vitzoo.growing.memory import keep_freed_memory
 
 PR_SET_PDEATHSIG = 1
+PATIENCE = 0.1  # seconds in which an idle worker notices that it is to stop
 
 
 class Stopped(Exception):
@@ -40,8 +41,9 @@ def main(pipe: Connection, threads: int, grower: int) -> None:
 
     torch.set_num_threads(threads)
     try:
-        while not stop.is_set() and (job := pipe.recv()) is not None:
-            tell(_do(job, tell, stop))
+        while not stop.is_set():
+            if pipe.poll(PATIENCE):  # not recv alone, which would sleep through SIGTERM
+                tell(_do(pipe.recv(), tell, stop))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the grower is gone, and with it the reason to work
 

@@ -1,0 +1,68 @@
+"""Growing is stopped in every way and goes on to the same bits, with whatever number of workers."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from little_grow import FIXED, Growing, hashes, only, vitzoo
+
+from vitzoo.cli.main import main
+
+
+def check_complete(zoo: Path, grown: Path) -> None:
+    assert hashes(zoo) == hashes(grown)
+    assert only(zoo, ".") == []
+    assert main(["verify", str(zoo), "--deep"]) == 0
+
+
+def test_killed_three_times_and_resumed_gives_the_same_bits(
+    tmp_path: Path, blueprint: Path, cache: Path, grown: Path
+) -> None:
+    zoo = tmp_path / "zoo"
+    for epochs, workers in ((2, "2"), (4, "1"), (6, "2")):
+        growing = Growing(cache, blueprint, "--zoo", zoo, *FIXED, "--workers", workers)
+        growing.wait_for_epochs(epochs)
+        assert growing.send(signal.SIGKILL)[0] == -signal.SIGKILL
+        assert len(hashes(zoo)) < len(hashes(grown))
+    vitzoo(cache, "grow", blueprint, "--zoo", zoo, *FIXED, "--workers", "2")
+    check_complete(zoo, grown)
+
+
+def test_stopped_by_signals_and_resumed(tmp_path: Path, blueprint: Path, cache: Path, grown: Path) -> None:
+    """SIGTERM to the group as a scheduler sends it, Ctrl-C in a terminal, and one worker killed (out of memory)."""
+    zoo = tmp_path / "zoo"
+    command = (cache, blueprint, "--zoo", zoo, *FIXED, "--workers", "2")
+    for number, code in ((signal.SIGTERM, 143), (signal.SIGINT, 130)):
+        growing = Growing(*command)
+        growing.wait_for_epochs(2)
+        found, error, seconds = growing.send_group(number)
+        assert found == code, error
+        assert error == (
+            f"error: Stopped by {number.name}. Everything committed is kept; "
+            "run the same command again to go on where it stopped.\n"
+        )
+        assert seconds < 6
+    growing = Growing(*command)
+    growing.wait_for_epochs(2)
+    found, error, _ = growing.end(lambda: os.kill(growing.workers()[0], signal.SIGKILL))
+    assert found == 1
+    assert error.startswith("error: A worker process") and error.count("\n") == 1
+    assert "was ended by SIGKILL; out of memory is the usual reason" in error
+    assert "run the same command again" in error
+    assert len(hashes(zoo)) < len(hashes(grown))
+    vitzoo(cache, "grow", blueprint, "--zoo", zoo, *FIXED, "--workers", "1")
+    check_complete(zoo, grown)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("epochs", [1, 5, 12])
+def test_a_signal_to_the_grower_alone(
+    number: signal.Signals, epochs: int, tmp_path: Path, blueprint: Path, cache: Path, grown: Path
+) -> None:
+    growing = Growing(cache, blueprint, "--zoo", tmp_path / "zoo", *FIXED, "--workers", "2")
+    growing.wait_for_epochs(epochs)
+    assert growing.send(number)[0] == 128 + number
+    vitzoo(cache, "grow", blueprint, "--zoo", tmp_path / "zoo", *FIXED)
+    check_complete(tmp_path / "zoo", grown)
