@@ -31,7 +31,7 @@ def estimate(plan: Plan, rate: float, rates: Mapping[Backbone, float] | None = N
         "licence": plan.blueprint.licence,
         "factors": [asdict(factor) for factor in factors.generating(pretraining, finetuning)],
         "constants": [asdict(factor) for factor in factors.constants(pretraining, finetuning)],
-        "architectures": [_architecture(recipes) for recipes in _by_architecture(plan.members)],
+        "architectures": [_architecture(recipes, rate, rates) for recipes in _by_architecture(plan.members)],
         "stages": {stage: _sum(recipes, rate, rates) for stage, recipes in stages.items()},
         "total": _sum(plan.members, rate, rates),
         "rate": rate,
@@ -51,7 +51,7 @@ def _by_architecture(recipes: tuple[Recipe, ...]) -> list[list[Recipe]]:
     return list(groups.values())
 
 
-def _architecture(recipes: list[Recipe]) -> dict[str, Any]:
+def _architecture(recipes: list[Recipe], rate: float, rates: Mapping[Backbone, float] | None) -> dict[str, Any]:
     """Describe what the members of one architecture have in common."""
     arch = recipes[0].architecture
     return {
@@ -63,4 +63,5 @@ def _architecture(recipes: list[Recipe]) -> dict[str, Any]:
         "parameters": parameters(arch),
         "forward_macs": forward_macs(arch),
         "checkpoint_bytes": checkpoint_bytes(arch),
+        "rate": (rates or {}).get(arch, rate),
     }
