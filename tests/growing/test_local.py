@@ -59,7 +59,7 @@ def test_failures_are_told_and_what_needs_them_is_left_out() -> None:
         Fake("bug", "break"),
         Fake("healthy"),
     ]
-    failures, told = results(jobs, 2)
+    failures, told = results(jobs, 1)
     assert {event.job for event in told if isinstance(event, JobFailed | JobDone)} == {"missing", "bug", "healthy"}
     assert (failures["missing"].text, failures["missing"].exit_code) == ("The data is not there.", 3)
     assert (failures["bug"].text, failures["bug"].exit_code) == ("ZeroDivisionError: a bug", 1)
