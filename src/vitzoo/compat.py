@@ -21,7 +21,7 @@ def ensure_torchvision() -> None:
     """
     for _ in range(_MOST):
         try:
-            import torchvision  # noqa: F401
+            import torchvision
         except RuntimeError as error:
             missing = _MISSING.search(str(error))
             if missing is None:

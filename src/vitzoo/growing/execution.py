@@ -66,6 +66,19 @@ def choose(device: str | None, precision: str | None, stack: int | None) -> Exec
         raise InputError(f"--{first['loc'][0]} {first['input']!r}: {first['msg']}.") from None
 
 
+def require(execution: Execution) -> None:
+    """Check that this machine has the device a zoo was begun with.
+
+    Raises:
+        InputError: it has not.
+    """
+    if execution.device == "cuda" and not _has_cuda():
+        raise InputError(
+            "This zoo was begun on a CUDA device, and there is none here; the CPU would give it other weights. "
+            "Go on where there is one, or grow a new zoo."
+        )
+
+
 def _has_cuda() -> bool:
     import torch
 

@@ -13,7 +13,7 @@ from vitzoo.blueprint import Blueprint, Recipe, expand, load
 from vitzoo.errors import InputError, Interrupted, VitzooError
 from vitzoo.growing import cost, local
 from vitzoo.growing.events import Event, JobFailed
-from vitzoo.growing.execution import Execution, agree, choose, cores
+from vitzoo.growing.execution import Execution, agree, choose, cores, require
 from vitzoo.growing.jobs import FOLDER, GrowPopulation, Job, Places, PrepareData
 from vitzoo.growing.lock import exclusive
 from vitzoo.growing.plan import Population, populations
@@ -89,6 +89,7 @@ def grow(
     if all(status in DONE for status in before.values()) and not (places.zoo / FOLDER).exists():
         begun(Work(zoo, execution, 0, len(recipes), len(recipes), ()))
         return _outcome(zoo, recipes, before, start, [])
+    require(execution)
     with exclusive(places.zoo), _signals() as interrupted:
         zoo.sweep()
         _add_members(zoo, recipes)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import TracebackType
 
+import numpy as np
 import torch
 
 from vitzoo.blueprint.recipe import Recipe
@@ -94,15 +95,26 @@ class Store:
             if metrics is None:
                 continue
             if i in epoch.diverged:
-                member.record_divergence(epoch.number, metrics)
+                self.bury(member, epoch.number, flat[i], metrics)
             elif epoch.number in self.kept:
-                tensors = {name: view.numpy() for name, view in self.layout.views(flat[i]).items()}
-                member.commit(epoch.number, tensors, metrics, _origin(member))
+                member.commit(epoch.number, self.tensors(flat[i]), metrics, _origin(member))
             else:
                 member.record_epochs([{"epoch": epoch.number, **metrics}])
         names = [member.name for member in self.members]
         told = dict(zip(names, epoch.metrics, strict=True))
         self.tell(EpochDone(self.job.id, epoch.number, told, [names[i] for i in epoch.diverged]))
+
+    def tensors(self, row: torch.Tensor) -> dict[str, np.ndarray]:
+        """Return one member's row as named arrays; nothing is copied."""
+        return {name: view.numpy() for name, view in self.layout.views(row).items()}
+
+    def bury(self, member: Member, epoch: int, row: torch.Tensor, metrics: loop.Metrics) -> None:
+        """Record that a member diverged; its last finite weights are kept, also if their epoch would not be."""
+        if member.status != "diverged" and epoch - 1 not in member.epochs():
+            line = next((line for line in member.curve() if line["epoch"] == epoch - 1), {})
+            before = {name: value for name, value in line.items() if name != "epoch"}
+            member.commit(epoch - 1, self.tensors(row), before, _origin(member))
+        member.record_divergence(epoch, metrics)
 
 
 def _origin(member: Member) -> dict[str, str | int] | None:

@@ -10,7 +10,6 @@ import json
 import os
 from pathlib import Path
 
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
@@ -55,8 +54,3 @@ def on_device(state: State, device: str) -> State:
     """Return the state as training wants it: on the device, and not shared with what is being written."""
     moments = {name: tensor.to(device, copy=True) for name, tensor in state.moments.items()}
     return State(state.epoch, state.flat.to(device, copy=True), moments, list(state.alive))
-
-
-def check_fits(state: State, rows: int, width: int) -> bool:
-    """Tell whether a loaded state belongs to a population of ``rows`` members of ``width`` parameters."""
-    return state.flat.shape == torch.Size([rows, width])
