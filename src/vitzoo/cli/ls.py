@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from vitzoo.zoo import Zoo
 
 DEFAULT_LIMIT = 30
-WIDTH = 96
-# Shown if they differ between the members listed, the most telling first, as many as fit.
+WIDTH = 100
+# Shown if they differ between the members of the stages listed, the most telling first, as many as fit.
 FACTORS = (
-    *("stage", "parent_task", "parent_seed", "parent_batch_size", "task", "dataset", "head", "optimizer", "lr", "seed"),
-    *("batch_size", "weight_decay", "epochs", "dim", "depth", "mixup", "cutmix", "momentum", "schedule", "image_size"),
-    *("patch_size", "init", "status"),
+    *("stage", "optimizer", "lr", "head", "seed", "parent_task", "parent_seed", "parent_batch_size", "task"),
+    *("batch_size", "dataset", "weight_decay", "epochs", "dim", "depth", "mixup", "cutmix", "schedule", "image_size"),
+    *("patch_size", "init", "momentum", "status"),
 )
-METRICS = ("test_acc", "test_loss", "train_acc_clean")
+METRICS = ("test_acc", "train_acc_clean")
 _PER_CHECKPOINT = re.compile(r"\b(epoch|is_last|from_epoch)\b")
 
 
@@ -55,7 +55,7 @@ def ls(
         print_json({**_about(opened), "rows_are": kind, "matching": matching, "rows": rows})
         return
     _print_about(opened)
-    _print_rows(rows, wanted, per_checkpoint, _title(matching, len(rows), per_checkpoint, order))
+    _print_rows(opened, rows, wanted, _title(matching, len(rows), per_checkpoint, order))
     if len(rows) < matching:
         print(f"{count(matching - len(rows))} more; --all shows them.")
 
@@ -101,13 +101,13 @@ def _title(matching: int, shown: int, per_checkpoint: bool, order: str | None) -
     return f"{number} {what}{'' if per_checkpoint else ' at the last checkpoint'}{by}"
 
 
-def _print_rows(rows: list[dict[str, Any]], wanted: list[str] | None, per_checkpoint: bool, title: str) -> None:
+def _print_rows(zoo: "Zoo", rows: list[dict[str, Any]], wanted: list[str] | None, title: str) -> None:
     if not rows:
         print("No checkpoint fits.")
         return
     if wanted is None:
         cells = [{"id": row["id"][:8], **{k: v for k, v in row.items() if k != "id"}} for row in rows]
-        names = _telling(cells, per_checkpoint)
+        names = _telling(cells, _differing(zoo, {row["stage"] for row in rows}))
     else:
         cells, names = rows, wanted
     table = [[value(name, row[name]) for name in names] for row in cells]
@@ -116,10 +116,16 @@ def _print_rows(rows: list[dict[str, Any]], wanted: list[str] | None, per_checkp
     print_table("", names, table, right=numeric)
 
 
-def _telling(rows: list[dict[str, Any]], per_checkpoint: bool) -> list[str]:
+def _differing(zoo: "Zoo", stages: set[str]) -> list[str]:
+    """Name the factors that differ between members of these stages, shown or not."""
+    factors = [name for name in FACTORS if name in zoo.catalogue().columns]
+    members = [row for row in zoo.rows("is_last", ["stage", *factors]) if row["stage"] in stages]
+    return [name for name in factors if len({str(row[name]) for row in members if row[name] is not None}) > 1]
+
+
+def _telling(rows: list[dict[str, Any]], differing: list[str]) -> list[str]:
     """Choose columns: the id, the factors that differ, the epoch and the metrics, as far as a line goes."""
     after = ["epoch", *(name for name in METRICS if name in rows[0])]
-    differing = [name for name in FACTORS if name in rows[0] and _differs(name, rows)]
     room = WIDTH - sum(_width(name, rows) for name in ("id", *after))
     before = []
     for name in differing:
@@ -127,10 +133,6 @@ def _telling(rows: list[dict[str, Any]], per_checkpoint: bool) -> list[str]:
         if room >= 0:
             before.append(name)
     return ["id", *before, *after]
-
-
-def _differs(name: str, rows: list[dict[str, Any]]) -> bool:
-    return len({str(row[name]) for row in rows if row[name] is not None}) > 1
 
 
 def _width(name: str, rows: list[dict[str, Any]]) -> int:
