@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vitzoo.zoo import Zoo
 
+    __version__: str
+
 __all__ = ["__version__", "open"]
 
 

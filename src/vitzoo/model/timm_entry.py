@@ -1,6 +1,6 @@
 """timm models of our members. Importing this module registers ``vitzoo_vit_mlp``, a ViT with the paper's MLP head."""
 
-from typing import Any
+from typing import Any, cast
 
 from vitzoo.compat import ensure_torchvision
 
@@ -26,16 +26,16 @@ class MLPHeadViT(VisionTransformer):
 
 def linear_head(**kwargs: Any) -> VisionTransformer:
     """Build the stock timm model; the keyword arguments are those of VisionTransformer."""
-    return timm.create_model(LINEAR, pretrained=False, **kwargs)
+    return cast(VisionTransformer, timm.create_model(LINEAR, pretrained=False, **kwargs))
 
 
 def mlp_head(**kwargs: Any) -> VisionTransformer:
     """Build the same with an MLP head; ``head_hidden`` is the width of its hidden layer."""
-    return timm.create_model(MLP, pretrained=False, **kwargs)
+    return cast(VisionTransformer, timm.create_model(MLP, pretrained=False, **kwargs))
 
 
 @register_model
 def vitzoo_vit_mlp(pretrained: bool = False, **kwargs: Any) -> VisionTransformer:
     """ViT-S/16 with an MLP head; every dimension can be overridden."""
-    defaults = {"patch_size": 16, "embed_dim": 384, "depth": 12, "num_heads": 6}
+    defaults: dict[str, Any] = {"patch_size": 16, "embed_dim": 384, "depth": 12, "num_heads": 6}
     return build_model_with_cfg(MLPHeadViT, MLP, pretrained, **(defaults | kwargs))

@@ -67,8 +67,11 @@ def update(
 
 
 def _adamw(s: Settings, rows: list[int], flat: Tensor, grad: Tensor, state: Moments, step: int, scale: float) -> None:
-    torch._fused_adamw_(
-        *([tensor[row] for row in rows] for tensor in (flat, grad, state["first"], state["second"])),
+    torch.ops.aten._fused_adamw_.default(
+        [flat[row] for row in rows],
+        [grad[row] for row in rows],
+        [state["first"][row] for row in rows],
+        [state["second"][row] for row in rows],
         [],
         [torch.tensor(float(step), device=flat.device)] * len(rows),
         lr=s.lr * scale,
@@ -82,7 +85,7 @@ def _adamw(s: Settings, rows: list[int], flat: Tensor, grad: Tensor, state: Mome
 
 
 def _sgd(s: Settings, rows: list[int], flat: Tensor, grad: Tensor, state: Moments, scale: float) -> None:
-    torch._fused_sgd_(
+    torch.ops.aten._fused_sgd_.default(
         [flat[row] for row in rows],
         [grad[row] for row in rows],
         [state["first"][row] for row in rows] if s.momentum else [],
