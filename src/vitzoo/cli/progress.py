@@ -152,6 +152,8 @@ class Display:
         self.tally.take(event)
         if isinstance(event, Note):
             self.note = event.text
+        elif isinstance(event, JobDone):
+            self.note = "Waiting for the workers."  # shown when nothing is being trained
         elif isinstance(event, JobFailed):
             self.live.console.print(f"failed: {event.text}", style="red", markup=False)
         elif isinstance(event, EpochDone) and event.diverged:
