@@ -1,4 +1,4 @@
-"""What growing on real images gave: fine-tunes against the same model from scratch and against pixel 1-nearest-neighbour.
+"""What growing on real images gave, against the same model from scratch and pixel 1-nearest-neighbour.
 
 Usage: python benchmarks/real_data.py ZOO SCRATCH_ZOO CIFAR100.npz
 
