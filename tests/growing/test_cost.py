@@ -36,14 +36,14 @@ def test_a_checkpoint_is_little_more_than_its_parameters() -> None:
 def test_unknown_images_make_unknown_flop() -> None:
     overrides = ["finetuning.dataset={source: 'folder:birds', classes: 7}"]
     _, finetuning = expand(load("nano", overrides))
-    assert total(finetuning) == Cost(
-        240, 1680, sum(7 * checkpoint_bytes(r.architecture) for r in finetuning), None, None, None
-    )
+    epochs = finetuning[0].hyperparameters.epochs
+    size = sum((epochs + 1) * checkpoint_bytes(r.architecture) for r in finetuning)
+    assert total(finetuning) == Cost(240, 240 * (epochs + 1), size, None, None, None)
     assert seconds(finetuning, 1e9) is None
     plan = make_plan(load("nano", overrides))
     assert estimate(plan, 1e9)["total"]["seconds"] is None
     limited = [*overrides, "finetuning.dataset.train_limit=100", "finetuning.dataset.test_limit=10"]
-    assert total(expand(load("nano", limited))[1]).training_images == 240 * 6 * 100
+    assert total(expand(load("nano", limited))[1]).training_images == 240 * epochs * 100
 
 
 def test_seconds_follow_the_rate_of_an_architecture() -> None:
