@@ -30,9 +30,8 @@ def nearest_neighbour(path: str) -> float:
 def main() -> None:
     """Print the table as markdown."""
     cut, scratch = vitzoo.open(sys.argv[1]), vitzoo.open(sys.argv[2])
-    columns = ["stage", "parent_task", "task", "optimizer", "lr", "epochs", "test_acc", "images_per_second"]
-    fine = cut.rows("stage = 'finetuning' AND is_last", columns, order_by="-test_acc")
-    alone = scratch.rows("is_last", columns, order_by="-test_acc")
+    fine = cut.rows("stage = 'finetuning' AND is_last", order_by="-test_acc")
+    alone = scratch.rows("is_last", order_by="-test_acc")
     print(f"CIFAR-100 test accuracy, all 10,000 images; {cpu()}\n")
     print("| model | optimizer | learning rate | epochs | test accuracy, % |\n|---|---|---|---|---:|")
     for rows, start in ((fine, None), (alone, "from scratch")):
@@ -40,7 +39,7 @@ def main() -> None:
             name = start or f"fine-tuned from {row['parent_task']} pre-training"
             print(f"| {name} | {row['optimizer']} | {row['lr']:g} | {row['epochs']} | {100 * row['test_acc']:.1f} |")
     print(f"| pixel 1-nearest-neighbour (n = {TESTED}) | | | | {100 * nearest_neighbour(sys.argv[3]):.1f} |")
-    backbones = cut.rows("stage = 'pretraining' AND is_last", columns)
+    backbones = cut.rows("stage = 'pretraining' AND is_last")
     print("\n| backbone | epochs | top-1 on Tiny-ImageNet's validation split, % |\n|---|---|---:|")
     for row in backbones:
         print(f"| {row['task']} | {row['epochs']} | {100 * row['test_acc']:.1f} |")
