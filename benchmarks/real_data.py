@@ -40,7 +40,8 @@ def main() -> None:
             print(f"| {name} | {row['optimizer']} | {row['lr']:g} | {row['epochs']} | {100 * row['test_acc']:.1f} |")
     print(f"| pixel 1-nearest-neighbour (n = {TESTED}) | | | | {100 * nearest_neighbour(sys.argv[3]):.1f} |")
     backbones = cut.rows("stage = 'pretraining' AND is_last")
-    print("\n| backbone | epochs | top-1 on Tiny-ImageNet's validation split, % (contrastive: finding the other view in a batch) |\n|---|---|---:|")
+    print("\nTop-1 on Tiny-ImageNet's validation split; contrastive: finding the other view in a batch.\n")
+    print("| backbone | epochs | top-1, % |\n|---|---|---:|")
     for row in backbones:
         print(f"| {row['task']} | {row['epochs']} | {100 * row['test_acc']:.1f} |")
 
