@@ -1,7 +1,8 @@
 """Keep freed memory instead of giving it back to the kernel after every step.
 
-glibc hands large blocks back at once, and a training step asks for the same hundred blocks again: on two cores the
-page faults cost a quarter of the step of a small ViT (docs/log.md). Elsewhere than on glibc this does nothing.
+glibc hands large blocks back at once, and a training step asks for the same hundred blocks again. What the page faults
+cost depends on sizes and on the neighbours: from nothing to a fifth of a step (docs/log.md). Elsewhere than on glibc
+this does nothing.
 """
 
 import ctypes
