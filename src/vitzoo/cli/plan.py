@@ -59,13 +59,13 @@ def plan(
 def _calibrated(plan: "Plan") -> dict[str, Any]:
     """Estimate a plan at the rates measured here; ``calibration`` says what was measured."""
     from vitzoo.growing.calibrate import calibrate, rates
-    from vitzoo.growing.cost import default_rate
+    from vitzoo.growing.cost import available_cores, default_rate
     from vitzoo.growing.estimate import estimate
-    from vitzoo.growing.execution import choose, cores
+    from vitzoo.growing.execution import choose
     from vitzoo.growing.plan import populations
 
     execution = choose(None, None, None)
-    processes = 1 if execution.device == "cuda" else cores()
+    processes = 1 if execution.device == "cuda" else available_cores()
     groups = [population.members for population in populations(plan.members, execution.limit)]
     measured = calibrate(groups, execution, processes, CALIBRATION_SECONDS, _tell)
     _clear()

@@ -1,6 +1,5 @@
 """How a zoo is computed: what does not change the factors but changes the bits. Chosen once, recorded in zoo.json."""
 
-import os
 from pathlib import Path
 from typing import Any, Literal
 
@@ -110,8 +109,3 @@ def agree(recorded: dict[str, Any], device: str | None, precision: str | None, s
                 f"Leave --{name} out to go on, or grow a new zoo elsewhere."
             )
     return execution
-
-
-def cores() -> int:
-    """Number of CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

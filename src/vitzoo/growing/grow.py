@@ -13,7 +13,7 @@ from vitzoo.blueprint import Blueprint, Recipe, expand, load
 from vitzoo.errors import InputError, Interrupted, VitzooError
 from vitzoo.growing import cost, local
 from vitzoo.growing.events import Event, JobFailed
-from vitzoo.growing.execution import Execution, agree, choose, cores, require
+from vitzoo.growing.execution import Execution, agree, choose, require
 from vitzoo.growing.jobs import FOLDER, GrowPopulation, Job, Places, PrepareData
 from vitzoo.growing.lock import exclusive
 from vitzoo.growing.plan import Population, populations
@@ -96,7 +96,7 @@ def grow(
         before = _statuses(zoo, recipes)
         jobs = plan_jobs(stages, before, execution, places)
         _discard_states(places.zoo, {job.id for job in jobs})
-        workers = wishes.workers or (1 if execution.device == "cuda" else cores())
+        workers = wishes.workers or (1 if execution.device == "cuda" else cost.available_cores())
         done = sum(status in DONE for status in before.values())
         begun(Work(zoo, execution, min(workers, len(jobs)), len(recipes), done, tuple(jobs)))
 
