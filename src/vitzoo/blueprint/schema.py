@@ -198,6 +198,11 @@ class Hyperparameters(Fields):
     stochastic_depth: float = Field(0.0, ge=0, lt=1, description="drop rate of the last block, linear from 0")
     temperature: float | None = Field(None, gt=0, description="of the InfoNCE loss (contrastive only)")
 
+    @property
+    def views(self) -> int:
+        """How many images the model sees per image of the data."""
+        return 2 if self.task == "contrastive" else 1
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         contrastive = self.task == "contrastive"

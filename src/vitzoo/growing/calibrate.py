@@ -150,8 +150,7 @@ def _shape(architecture: Backbone) -> Backbone:
 
 def _step_flop(recipe: Recipe, members: int) -> float:
     h = recipe.hyperparameters
-    views = 2 if h.task == "contrastive" else 1
-    return 6.0 * forward_macs(recipe.architecture) * h.batch_size * views * members
+    return 6.0 * forward_macs(recipe.architecture) * h.batch_size * h.views * members
 
 
 def _shrunk(recipe: Recipe, batch: int) -> Recipe:

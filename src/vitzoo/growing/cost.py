@@ -61,11 +61,10 @@ def cost(recipe: Recipe) -> Cost:
     (91, '8,027,915,896', '3.18e+18')
     """
     h = recipe.hyperparameters
-    views = 2 if h.task == "contrastive" else 1
     macs = forward_macs(recipe.architecture)
     train, test = sources.images(recipe.dataset, "train"), sources.images(recipe.dataset, "test")
-    seen = None if train is None else train * views * h.epochs
-    tested = None if test is None else test * views * (h.epochs + recipe.checkpoints.initial)
+    seen = None if train is None else train * h.views * h.epochs
+    tested = None if test is None else test * h.views * (h.epochs + recipe.checkpoints.initial)
     checkpoints = len(recipe.checkpoints.epochs(h.epochs))
     return Cost(
         members=1,

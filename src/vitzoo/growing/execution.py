@@ -35,8 +35,7 @@ class Execution(Fields):
         [30, 1]
         """
         h = recipe.hyperparameters
-        views = 2 if h.task == "contrastive" else 1
-        return self.stack or max(1, self.tokens // (h.batch_size * views * tokens(recipe.architecture)))
+        return self.stack or max(1, self.tokens // (h.batch_size * h.views * tokens(recipe.architecture)))
 
 
 def choose(device: str | None, precision: str | None, stack: int | None) -> Execution:

@@ -118,14 +118,13 @@ def plan_jobs(
     stages: Sequence[Sequence[Recipe]], statuses: dict[str, str], execution: Execution, places: Places
 ) -> list[Job]:
     """List the jobs that are left: data first, then populations, the most expensive first within a stage."""
-    by_id = {recipe.id: recipe for stage in stages for recipe in stage}
     prepare: dict[str, PrepareData] = {}
     home: dict[str, str] = {}  # recipe id → id of the unfinished population that trains it
     left: list[Job] = []
     for stage in stages:
         open_ = [p for p in populations(stage, execution.limit) if any(statuses[r.name] not in DONE for r in p.members)]
         home |= {recipe.id: population.id for population in open_ for recipe in population.members}
-        jobs = [_job(population, by_id, home, prepare, execution, places) for population in open_]
+        jobs = [_job(population, home, prepare, execution, places) for population in open_]
         left += sorted(jobs, key=lambda job: -job.cost)
     return [*prepare.values(), *left]
 
@@ -137,7 +136,6 @@ def weight(recipe: Recipe) -> float:
 
 def _job(
     population: Population,
-    by_id: dict[str, Recipe],
     home: dict[str, str],
     prepare: dict[str, PrepareData],
     execution: Execution,
@@ -147,13 +145,12 @@ def _job(
     size = shared.architecture.image_size
     name = f"data-{rng.fold(shared.dataset.model_dump_json(), size):x}"
     prepare.setdefault(name, PrepareData(name, shared.dataset, size, places))
-    parents = [recipe.parent for recipe in population.members if recipe.parent is not None]
     return GrowPopulation(
         id=population.id,
-        recipes=tuple(population.members),
+        recipes=population.members,
         execution=execution,
         places=places,
-        needs=frozenset({name, *(home[parent] for parent in parents if parent in home)}),
+        needs=frozenset({name, *(home[parent] for parent in population.parents if parent in home)}),
         cost=sum(weight(recipe) for recipe in population.members),
     )
 

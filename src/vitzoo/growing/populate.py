@@ -84,8 +84,7 @@ class Store:
     def __init__(self, job: GrowPopulation, members: Sequence[Member], layout: Layout, tell: Tell):
         self.job, self.members, self.layout, self.tell = job, members, layout, tell
         recipe = job.recipes[0]
-        self.last = recipe.hyperparameters.epochs
-        self.kept = set(recipe.checkpoints.epochs(self.last))
+        self.kept = set(recipe.checkpoints.epochs(recipe.hyperparameters.epochs))
 
     def commit(self, epoch: loop.Epoch) -> None:
         """Commit one epoch of all members; doing it twice changes nothing."""

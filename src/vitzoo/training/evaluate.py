@@ -37,6 +37,6 @@ def evaluate(
         score = objective.score(forward(params, batch.images.to(dtype), arch), batch)
         loss = loss + score.loss.double().sum(1)
         right = right + score.right.double().sum(1)
-    seen = len(split) * objective.views
+    seen = len(split) * objective.hyper.views
     assert isinstance(loss, Tensor) and isinstance(right, Tensor)
     return loss / seen, right / seen

@@ -138,8 +138,8 @@ class _Loop:
             right += rights
         seen = len(orders[0]) * batch
         metrics = {
-            "train_loss": loss / (seen * self.objective.views),
-            "train_acc": right / (seen * self.objective.views),
+            "train_loss": loss / (seen * self.hyper.views),
+            "train_acc": right / (seen * self.hyper.views),
         }
         rate = k * seen / (time.perf_counter() - begun)
         return metrics | {"images_per_second": rate}

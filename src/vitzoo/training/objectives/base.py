@@ -36,9 +36,7 @@ class Batch:
 
 
 class Objective(ABC):
-    """A task of pre-training or fine-tuning; ``views`` is how many images the model sees per image of the data."""
-
-    views: int
+    """A task of pre-training or fine-tuning."""
 
     def __init__(self, recipe: Recipe, pipeline: Pipeline):
         self.hyper = recipe.hyperparameters

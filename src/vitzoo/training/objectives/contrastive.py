@@ -21,8 +21,6 @@ class Contrastive(Objective):
     depends on the number of views compared, so evaluation uses the batches of training; the last may be smaller.
     """
 
-    views = 2
-
     @property
     def test_batch_size(self) -> int:
         """The batch of training: the score depends on how many views are compared."""
