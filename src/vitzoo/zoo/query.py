@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 EXAMPLE = "\"optimizer = 'adamw' AND epoch > 3\""
 _ORDER = re.compile(r"(-?)([A-Za-z_][A-Za-z0-9_]*)(?:\s+(asc|desc))?", re.IGNORECASE | re.ASCII)
+_POSITION = "position in the frame"
 _UNKNOWN = re.compile(r'Referenced (?:column|table) "([^"]+)"')
 
 
@@ -26,7 +27,7 @@ def rows(
     order_by: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the chosen rows as dicts; InputError names the nearest column if one is unknown."""
-    with _explained(catalogue, where):
+    with _explained(catalogue.columns, where):
         relation = _relation(catalogue, where, columns, order_by)
         found = (relation if limit is None else relation.limit(limit)).fetchall()
         return [dict(zip(relation.columns, row, strict=True)) for row in found]
@@ -39,15 +40,35 @@ def frame(
     order_by: str | None = None,
 ) -> "pandas.DataFrame":
     """Return the chosen rows as a pandas DataFrame."""
-    with _explained(catalogue, where):
+    with _explained(catalogue.columns, where):
         return _relation(catalogue, where, columns, order_by).df()
 
 
 def count(catalogue: Catalogue, where: str | None = None) -> int:
     """Number of the chosen rows."""
-    with _explained(catalogue, where):
+    with _explained(catalogue.columns, where):
         relation = catalogue.connection.table("catalogue")
         return (relation.filter(where) if where else relation).aggregate("count(*)").fetchall()[0][0]
+
+
+def matching(frame: "pandas.DataFrame", where: str) -> list[int]:
+    """Return the positions of the rows of a DataFrame that fit a boolean SQL expression over its columns.
+
+    >>> import pandas
+    >>> matching(pandas.DataFrame({"lr": [0.1, 0.2, 0.3]}), "lr > 0.15")
+    [1, 2]
+    """
+    import pyarrow
+
+    table = pyarrow.Table.from_pandas(frame, preserve_index=False)
+    connection = duckdb.connect()
+    connection.from_arrow(table.append_column(_POSITION, pyarrow.array(range(len(frame))))).create("catalogue")
+    for setting in ("enable_external_access", "python_enable_replacements"):
+        connection.execute(f"SET {setting} = false")
+    connection.execute("SET lock_configuration = true")
+    with _explained(list(frame.columns), where):
+        chosen = connection.table("catalogue").filter(where).order(f'"{_POSITION}"').project(f'"{_POSITION}"')
+        return [row[0] for row in chosen.fetchall()]
 
 
 def _relation(
@@ -82,13 +103,13 @@ def _known(catalogue: Catalogue, name: str) -> str:
 
 
 @contextmanager
-def _explained(catalogue: Catalogue, where: str | None) -> Iterator[None]:
+def _explained(columns: Sequence[str], where: str | None) -> Iterator[None]:
     """Turn DuckDB's errors into one sentence for the person who wrote the condition."""
     try:
         yield
     except duckdb.Error as error:
         if match := _UNKNOWN.search(str(error)):
-            hint = nearest(match[1], catalogue.columns) or f" The columns are: {', '.join(catalogue.columns)}."
+            hint = nearest(match[1], columns) or f" The columns are: {', '.join(columns)}."
             raise InputError(f"The catalogue has no column {match[1]!r}.{hint}") from None
         reason = str(error).split("\n", 1)[0]
         raise InputError(

@@ -1,0 +1,117 @@
+"""Which checkpoints are measured, and what is left out and why: an analysis runs on what is sound and says the rest."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vitzoo.errors import InputError, VitzooError
+
+if TYPE_CHECKING:
+    from vitzoo.zoo import Checkpoint, Member, Zoo
+
+LAST, ALL = "last", "all"
+Row = dict[str, Any]
+Epochs = str | Sequence[int]
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A member or checkpoint that an analysis does not count, and the reason, a clause without a full stop."""
+
+    what: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Checkpoints to be measured, as rows of the catalogue, and what is left out.
+
+    ``rows`` are ordered as the catalogue: pre-trained members first, then by name and epoch.
+    """
+
+    zoo: "Zoo"
+    rows: list[Row]
+    left_out: list[LeftOut]
+
+    def checkpoint(self, row: Row) -> "Checkpoint":
+        """Return the checkpoint of one of the rows."""
+        from vitzoo.zoo import Checkpoint
+
+        return Checkpoint(self.zoo.member(row["member"]), row["epoch"])
+
+    def without(self, left_out: Iterable[LeftOut], shas: set[str]) -> "Selection":
+        """Return the selection without the checkpoints of these digests, which ``left_out`` speaks of."""
+        rows = [row for row in self.rows if row["sha256"] not in shas]
+        return Selection(self.zoo, rows, [*self.left_out, *left_out])
+
+
+def select(zoo: "Zoo", epochs: Epochs = LAST, where: str | None = None) -> Selection:
+    """Choose checkpoints: every finished member's last one, all, or those of certain epochs.
+
+    ``where`` is a boolean SQL expression over the catalogue's columns. With "last" and whole numbers only finished
+    members count, since an unfinished or diverged one has no last epoch to compare; with "all" every checkpoint
+    that can be read does. Members that cannot be read are left out whatever ``where`` says.
+    InputError if ``where`` or ``epochs`` is no such thing.
+
+    >>> import vitzoo
+    >>> select(vitzoo.open("zoos/nano"), where="optimizer = 'adamw'")  # doctest: +SKIP
+    """
+    rows = zoo.rows(where)
+    readable = zoo.rows(None, ["member", "epoch"])
+    epochs_of: dict[str, set[int]] = {}
+    for row in readable:
+        epochs_of.setdefault(row["member"], set()).add(row["epoch"])
+    left_out = [out for member in zoo.members() for out in _damage(member, epochs_of.get(member.name, set()))]
+    if isinstance(epochs, str):
+        if epochs not in (LAST, ALL):
+            raise InputError(f"{epochs!r} is no choice of epochs; use 'last', 'all' or whole numbers.")
+        chosen = rows if epochs == ALL else [row for row in rows if row["is_last"]]
+    else:
+        wanted = set(epochs)
+        chosen = [row for row in rows if row["epoch"] in wanted]
+    if epochs != ALL:
+        unfinished = dict.fromkeys(row["member"] for row in rows if row["status"] != "finished")
+        left_out += [LeftOut(name, _unfinished(zoo.member(name))) for name in unfinished]
+        damaged = {out.what for out in left_out}
+        chosen = [row for row in chosen if row["status"] == "finished" and row["member"] not in damaged]
+    left_out += _planned(zoo, where, set(epochs_of), {out.what for out in left_out})
+    return Selection(zoo, chosen, left_out)
+
+
+def _damage(member: "Member", readable: set[int]) -> list[LeftOut]:
+    """Say which of a member's checkpoints the catalogue lacks and what is wrong with them."""
+    try:
+        member.status  # noqa: B018  (reads config and results)
+        missing = [checkpoint for checkpoint in member.checkpoints() if checkpoint.epoch not in readable]
+    except (VitzooError, OSError) as error:
+        return [LeftOut(member.name, _clause(error))]
+    found = []
+    for checkpoint in missing:
+        try:
+            checkpoint.manifest  # noqa: B018
+        except (VitzooError, OSError) as error:
+            last = checkpoint.epoch == member.epochs()[-1]
+            found.append(LeftOut(member.name if last else f"{member.name}, epoch {checkpoint.epoch}", _clause(error)))
+    return found
+
+
+def _unfinished(member: "Member") -> str:
+    epochs = member.epochs()
+    if member.status == "diverged":
+        return f"its training diverged after epoch {epochs[-1]} of {member.last_epoch}"
+    return f"it is not finished: epoch {epochs[-1]} of {member.last_epoch}"
+
+
+def _planned(zoo: "Zoo", where: str | None, readable: set[str], known: set[str]) -> list[LeftOut]:
+    """List members without any checkpoint; a condition over checkpoints says nothing of them, so only without one."""
+    if where is not None:
+        return []
+    names = [member.name for member in zoo.members() if member.name not in readable | known]
+    return [LeftOut(name, "it has no checkpoint yet") for name in names]
+
+
+def _clause(error: Exception) -> str:
+    return str(error).rstrip(".")
