@@ -16,10 +16,14 @@ Epochs = str | Sequence[int]
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A member or checkpoint that an analysis does not count, and the reason, a clause without a full stop."""
+    """A member or checkpoint that an analysis does not count, and the reason, a clause without a full stop.
+
+    ``damaged`` says that bytes are missing or wrong, rather than that training has not got there.
+    """
 
     what: str
     why: str
+    damaged: bool = False
 
     def __str__(self) -> str:
         return f"{self.what}: {self.why}"
@@ -87,14 +91,15 @@ def _damage(member: "Member", readable: set[int]) -> list[LeftOut]:
         member.status  # noqa: B018  (reads config and results)
         missing = [checkpoint for checkpoint in member.checkpoints() if checkpoint.epoch not in readable]
     except (VitzooError, OSError) as error:
-        return [LeftOut(member.name, _clause(error))]
+        return [LeftOut(member.name, _clause(error), damaged=True)]
     found = []
     for checkpoint in missing:
         try:
             checkpoint.manifest  # noqa: B018
         except (VitzooError, OSError) as error:
             last = checkpoint.epoch == member.epochs()[-1]
-            found.append(LeftOut(member.name if last else f"{member.name}, epoch {checkpoint.epoch}", _clause(error)))
+            name = member.name if last else f"{member.name}, epoch {checkpoint.epoch}"
+            found.append(LeftOut(name, _clause(error), damaged=True))
     return found
 
 
