@@ -1,5 +1,6 @@
 """A checkpoint: the weights of a member after an epoch. Opening one reads nothing but its manifest."""
 
+import hashlib
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -51,6 +52,17 @@ class Checkpoint:
     def tensors(self, names: Iterable[str] | None = None) -> "dict[str, np.ndarray]":
         """Read the named tensors (default: all); nothing else is read. InputError names the nearest tensor."""
         return safetensors_io.read(self.path / WEIGHTS, names)
+
+    def check(self) -> None:
+        """Hash the weights' file; IntegrityError if it is not what the manifest says it is."""
+        file = self.path / WEIGHTS
+        try:
+            with file.open("rb", buffering=0) as stream:
+                found = hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as error:
+            raise IntegrityError(f"{file} cannot be read: {error.strerror}. {REMEDY}.") from error
+        if found != self.sha256:
+            raise IntegrityError(f"{file} has another digest than {MANIFEST} says. {REMEDY}.")
 
     def state_dict(self) -> dict[str, Any]:
         """Read all tensors as torch tensors, under timm's names."""
