@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vitzoo.errors import IntegrityError
 from vitzoo.zoo import safetensors_io
 from vitzoo.zoo.layout import MEASURES, STAGING
+from vitzoo.zoo.strict_json import parse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,6 +39,24 @@ class Cache:
         self.path = zoo.path / MEASURES / f"{kind}-v{version}" / digest[:16]
         self.stored = True  # whether results could be written so far
 
+    @staticmethod
+    def known(zoo: "Zoo", kind: str, version: int, settings: Mapping[str, Any], field: str) -> list[Any]:
+        """Return the values of one setting under which results are stored, all others being equal; the newest last."""
+        wanted = {name: value for name, value in settings.items() if name != field}
+        found = []
+        for path in (zoo.path / MEASURES / f"{kind}-v{version}").glob(f"*/{ABOUT}"):
+            try:
+                stored, written = parse(path.read_bytes(), path), path.stat().st_mtime_ns
+            except (IntegrityError, OSError):
+                continue
+            if (
+                isinstance(stored, dict)
+                and field in stored
+                and {k: v for k, v in stored.items() if k != field} == wanted
+            ):
+                found.append((written, stored[field]))
+        return [value for _, value in sorted(found)]
+
     def get(self, key: str, names: Iterable[str] | None = None) -> "Arrays | None":
         """Return the named arrays (default: all) of a key, or ``None`` if they are not there or not readable."""
         path = self._file(key)
@@ -58,7 +77,7 @@ class Cache:
         from safetensors.numpy import save
 
         path = self._file(key)
-        data = save({name: np.ascontiguousarray(array) for name, array in arrays.items()})
+        data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             about = self.path / ABOUT

@@ -88,23 +88,28 @@ def evaluation(recipe: Recipe) -> dict[str, Any]:
     return found
 
 
+def read_row(checkpoint: Checkpoint, layout: Layout) -> Tensor:
+    """Read a checkpoint as one row of numbers, float32 [P].
+
+    IntegrityError if its bytes are not what the manifest says, do not fit the architecture, or are not finite.
+    """
+    checkpoint.check()
+    try:
+        row = layout.pack({name: tensor.float() for name, tensor in checkpoint.state_dict().items()})
+    except ValueError as error:
+        raise IntegrityError(f"{checkpoint.path / WEIGHTS} does not fit its config: {error}.") from None
+    if not row.isfinite().all():
+        raise IntegrityError(f"{checkpoint.path / WEIGHTS} holds values that are not finite.")
+    return row
+
+
 def stack(checkpoints: Sequence[Checkpoint], arch: Backbone, device: str = "cpu") -> dict[str, Tensor]:
     """Read checkpoints of one architecture as one population: float32 tensors [K, *shape] under timm's names.
 
-    IntegrityError if bytes are not what the manifest says, do not fit the architecture, or are not finite.
+    IntegrityError as ``read_row``.
     """
     layout = Layout.of(arch)
-    rows = []
-    for checkpoint in checkpoints:
-        checkpoint.check()
-        try:
-            row = layout.pack({name: tensor.float() for name, tensor in checkpoint.state_dict().items()})
-        except ValueError as error:
-            raise IntegrityError(f"{checkpoint.path / WEIGHTS} does not fit its config: {error}.") from None
-        if not row.isfinite().all():
-            raise IntegrityError(f"{checkpoint.path / WEIGHTS} holds values that are not finite.")
-        rows.append(row)
-    return layout.views(torch.stack(rows).to(device))
+    return layout.views(torch.stack([read_row(checkpoint, layout) for checkpoint in checkpoints]).to(device))
 
 
 def split_of(images: Images, split: str, device: str = "cpu") -> DeviceSplit:
