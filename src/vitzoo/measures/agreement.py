@@ -15,7 +15,7 @@ def agreement(predictions: np.ndarray, classes: int) -> tuple[np.ndarray, np.nda
     that the two members' own frequencies of classes would give by chance; NaN where both always say the same class.
 
     >>> share, kappa = agreement(np.array([[0, 1, 1, 0], [0, 1, 0, 0]]), classes=2)
-    >>> share[0, 1], round(kappa[0, 1], 3)
+    >>> float(share[0, 1]), round(float(kappa[0, 1]), 3)
     (0.75, 0.5)
     """
     predictions = np.asarray(predictions)
