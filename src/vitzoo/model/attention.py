@@ -11,14 +11,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def attend(qkv: Tensor) -> Tensor:
+def attend(qkv: Tensor, fused: bool = True) -> Tensor:
     """Mix values by the similarity of queries and keys: qkv [N, T, 3, H, W] to [N, T, H, W].
+
+    ``fused=False`` keeps to the explicit operations everywhere: fused kernels cannot be differentiated twice.
 
     >>> attend(torch.zeros(2, 5, 3, 4, 8)).shape
     torch.Size([2, 5, 4, 8])
     """
     q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-    if qkv.device.type != "cpu":
+    if fused and qkv.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
     scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
     wide = torch.promote_types(scores.dtype, torch.float32)

@@ -25,11 +25,15 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return torch.baddbmm(bias.unsqueeze(1), x, weight.transpose(1, 2))
 
 
-def norm_linear(params: Mapping[str, Tensor], norm: str, layer: str, x: Tensor) -> Tensor:
+def norm(params: Mapping[str, Tensor], name: str, x: Tensor) -> Tensor:
+    """LayerNorm of x [K, N, D], each member with its own gain and shift."""
+    gain, shift = params[f"{name}.weight"].unsqueeze(1), params[f"{name}.bias"].unsqueeze(1)
+    return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=EPS), gain)
+
+
+def norm_linear(params: Mapping[str, Tensor], before: str, layer: str, x: Tensor) -> Tensor:
     """LayerNorm, then a linear map, of x [K, N, D], each member by its own."""
-    gain, shift = params[f"{norm}.weight"].unsqueeze(1), params[f"{norm}.bias"].unsqueeze(1)
-    x = torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=EPS), gain)
-    return linear(x, params[f"{layer}.weight"], params[f"{layer}.bias"])
+    return linear(norm(params, before, x), params[f"{layer}.weight"], params[f"{layer}.bias"])
 
 
 def patches(images: Tensor, size: int) -> Tensor:
@@ -56,12 +60,14 @@ def embed(params: Mapping[str, Tensor], images: Tensor, arch: Backbone) -> Tenso
     return torch.cat([cls, x.view(k, b, t, d)], dim=2) + params["pos_embed"]
 
 
-def self_attention(params: Mapping[str, Tensor], block: str, x: Tensor, batch: int, heads: int) -> Tensor:
+def self_attention(
+    params: Mapping[str, Tensor], block: str, x: Tensor, batch: int, heads: int, fused: bool = True
+) -> Tensor:
     """Multi-head self-attention of tokens x [K, B·T, D], norm included."""
     k, n, d = x.shape
     t, width = n // batch, d // heads
     qkv = norm_linear(params, f"{block}.norm1", f"{block}.attn.qkv", x)
-    mixed = attend(qkv.view(k * batch, t, 3, heads, width)).reshape(k, n, d)
+    mixed = attend(qkv.view(k * batch, t, 3, heads, width), fused).reshape(k, n, d)
     return linear(mixed, params[f"{block}.attn.proj.weight"], params[f"{block}.attn.proj.bias"])
 
 
@@ -79,7 +85,22 @@ def head(params: Mapping[str, Tensor], x: Tensor) -> Tensor:
     return linear(inner, params["head.2.weight"], params["head.2.bias"])
 
 
-def forward(params: Mapping[str, Tensor], images: Tensor, arch: Backbone, keep: Tensor | None = None) -> Tensor:
+def block(
+    params: Mapping[str, Tensor], name: str, x: Tensor, heads: int, keep: Tensor | None = None, fused: bool = True
+) -> Tensor:
+    """Pass tokens x [K, B, T, D] through one block; ``keep`` [2, S, B] and ``fused`` as for ``forward``."""
+    k, b, t, d = x.shape
+    x = x.reshape(k, b * t, d)
+    y = self_attention(params, name, x, b, heads, fused)
+    x = x + (y if keep is None else drop(y, keep[0], t))
+    y = mlp(params, name, x)
+    x = x + (y if keep is None else drop(y, keep[1], t))
+    return x.view(k, b, t, d)
+
+
+def forward(
+    params: Mapping[str, Tensor], images: Tensor, arch: Backbone, keep: Tensor | None = None, fused: bool = True
+) -> Tensor:
     """Compute the outputs of a population.
 
     Args:
@@ -88,20 +109,15 @@ def forward(params: Mapping[str, Tensor], images: Tensor, arch: Backbone, keep: 
         arch: the architecture.
         keep: [depth, 2, S, B] factors of the residual branches (0 or 1/keep rate), the stochastic depth of
             Huang et al. (2016) drawn by the caller; None keeps everything.
+        fused: whether attention may use a fused kernel, which cannot be differentiated twice.
 
     Returns:
         Outputs [K, B, C] in the parameters' dtype.
     """
     x = embed(params, images, arch)
-    k, b, t, d = x.shape
-    x = x.reshape(k, b * t, d)
     for i in range(arch.depth):
-        block = f"blocks.{i}"
-        y = self_attention(params, block, x, b, arch.heads)
-        x = x + (y if keep is None else drop(y, keep[i, 0], t))
-        y = mlp(params, block, x)
-        x = x + (y if keep is None else drop(y, keep[i, 1], t))
-    return head(params, x.view(k, b, t, d)[:, :, 0])
+        x = block(params, f"blocks.{i}", x, arch.heads, None if keep is None else keep[i], fused)
+    return head(params, x[:, :, 0])
 
 
 def drop(branch: Tensor, keep: Tensor, t: int) -> Tensor:
