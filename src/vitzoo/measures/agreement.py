@@ -48,4 +48,3 @@ def between(named: Sequence[tuple[str, np.ndarray] | None], classes: Sequence[in
         square = np.ix_(places, places)
         share[square], kappa[square] = agreement(stacked, max(classes[i] for i in places))
     return share, kappa
-

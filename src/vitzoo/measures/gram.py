@@ -15,31 +15,31 @@ CLOSE = 1e-3
 class Gram:
     """Sums the inner products of M vectors that arrive in pieces.
 
-    ``reference`` [M] gives for each vector the index of its reference, which must have none itself, or -1.
+    ``reference`` [M] gives for each vector the index of its reference, which must have none itself, or -1. Without
+    ``pairwise`` only the squared lengths of the differences are summed.
     """
 
-    def __init__(self, reference: np.ndarray) -> None:
+    def __init__(self, reference: np.ndarray, pairwise: bool = True) -> None:
+        self.pairwise = pairwise
         self.reference = np.asarray(reference)
         self.children = np.flatnonzero(self.reference >= 0)
-        self.products = np.zeros((len(self.reference),) * 2, order="F")
+        self.products = np.zeros((len(self.reference) if pairwise else 0,) * 2, order="F")
         self.squares = np.zeros(len(self.reference))
 
     def add(self, x: np.ndarray) -> None:
         """Take the next piece of all vectors, float32 [M, N]."""
-        from scipy.linalg.blas import ssyrk
+        from scipy.linalg import get_blas_funcs
 
+        syrk = get_blas_funcs("syrk", dtype=np.float32)
         parents = self.reference[self.children]
         for left in range(0, x.shape[1], BLOCK):
             d = np.ascontiguousarray(x[:, left : left + BLOCK])
             d[self.children] -= x[parents, left : left + BLOCK]
-            self.products += ssyrk(1.0, d.T, trans=1)  # the upper triangle only
+            if self.pairwise:
+                self.products += syrk(1.0, d.T, trans=1)  # the upper triangle only
             for i, row in enumerate(d):
                 wide = row.astype(np.float64)
                 self.squares[i] += wide @ wide
-
-    def distances(self) -> tuple[np.ndarray, list[tuple[int, int]]]:
-        """Return the distances [M, M], float64, and the pairs whose distance is too small to be known from products."""
-        return distances(self.products, self.squares, self.reference)
 
 
 def distances(
@@ -63,7 +63,7 @@ def distances(
     inner = _differences(gram)
     # A reference is its own root, and its D is not a difference: to its children the distance is their D's length.
     own = np.where(reference >= 0, squares, 0.0)
-    is_root = (reference < 0)
+    is_root = reference < 0
     inner = np.where(is_root[:, None] | is_root[None, :], own[:, None] + own[None, :], inner)
     squared = np.where(same, inner, _differences(absolute))
     scale = np.where(same, own[:, None] + own[None, :], np.add.outer(np.diag(absolute), np.diag(absolute)))

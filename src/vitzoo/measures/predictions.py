@@ -149,7 +149,7 @@ class _Job:
         # The same draws as when the zoo was grown, so that the score can be compared with the recorded one.
         loss, accuracy = score(params, self.recipe.architecture, objective, self._data, (self.split,))
         pairs = zip(loss.tolist(), accuracy.tolist(), strict=True)
-        return [{"loss": np.float64(a), "accuracy": np.float64(b)} for a, b in pairs]
+        return [{"loss": np.array(a), "accuracy": np.array(b)} for a, b in pairs]
 
     def _names(self) -> list[str]:
         return ["loss", "accuracy", *(["classes"] if self.recipe.hyperparameters.task == "supervised" else [])]
@@ -206,8 +206,8 @@ def describe(outputs: np.ndarray, labels: np.ndarray) -> Arrays:
     kept = np.clip(wide, np.finfo(np.float16).min, 0).astype(np.float16)
     kind = np.min_scalar_type(outputs.shape[1] - 1)
     return {
-        "loss": np.float64(loss.mean()),
-        "accuracy": np.float64((classes == labels).mean()),
+        "loss": np.array(loss.mean()),
+        "accuracy": np.array((classes == labels).mean()),
         "classes": classes.astype(kind),
         "logits": kept,
     }

@@ -75,12 +75,12 @@ def is_head(name: str) -> bool:
 def parts(shapes: Mapping[str, tuple[int, ...]]) -> list[Part]:
     """Return a model's tensors with the fused ones split, in order.
 
-    >>> [(p.name, p.begin, p.shape) for p in parts({"blocks.0.attn.qkv.bias": (6,), "norm.bias": (2,)})]
-    [('blocks.0.attn.q.bias', 0, (2,)), ('blocks.0.attn.k.bias', 2, (2,)), ('blocks.0.attn.v.bias', 4, (2,)), ('norm.bias', 0, (2,))]
+    >>> [(part.name, part.begin, part.shape) for part in parts({"attn.qkv.bias": (6,), "norm.bias": (2,)})]
+    [('attn.q.bias', 0, (2,)), ('attn.k.bias', 2, (2,)), ('attn.v.bias', 4, (2,)), ('norm.bias', 0, (2,))]
     """
     found = []
     for name, shape in shapes.items():
-        if ".attn.qkv." not in name or shape[0] % 3:
+        if "attn.qkv." not in name or shape[0] % 3:
             found.append(Part(name, name, 0, shape))
             continue
         third = (shape[0] // 3, *shape[1:])

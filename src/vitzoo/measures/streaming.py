@@ -5,6 +5,7 @@ where there is enough to do; each sums moments and inner products over its piece
 """
 
 import os
+import resource
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -13,10 +14,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import scipy.linalg  # noqa: F401  (its BLAS must be loaded before its threads can be limited)
+from threadpoolctl import threadpool_limits
 
 from vitzoo.errors import IntegrityError
 from vitzoo.measures import moments
 from vitzoo.measures.gram import Gram
+from vitzoo.measures.scopes import Part, is_head
 from vitzoo.zoo import safetensors_io
 
 PIECE = 96 << 20  # bytes of one piece of all checkpoints; a process holds about two
@@ -34,72 +38,84 @@ class Run:
 
 @dataclass(frozen=True)
 class Piece:
-    """``size`` numbers from ``start`` of the part ``name``, read from the files at ``rows``."""
+    """``size`` numbers of a part, read from the files at ``rows``, in each from its byte in ``begins``."""
 
-    name: str
+    part: Part
     rows: tuple[int, ...]
     begins: tuple[int, ...]
     dtypes: tuple[str, ...]
     size: int
-    in_backbone: bool
 
 
 @dataclass
 class Sums:
-    """What one pass leaves: moments [M, 7] of each part, and the products of the backbones if they were asked for."""
-
-    moments: dict[str, np.ndarray]
-    products: np.ndarray | None = None
-    squares: np.ndarray | None = None
-
-
-def plan(files: Sequence[Mapping[str, Run]], sizes: Mapping[str, int], backbone: set[str]) -> list[Piece]:
-    """Cut parts into pieces, in the order in which they lie in the files.
-
-    ``files`` gives for each file the parts it has; ``sizes`` their numbers of elements, equal in all files that
-    have them; ``backbone`` the parts that enter distances.
+    """What one pass leaves: moments [M, 7] of each part; of the backbones' differences from their references the
+    squared lengths [M], and the inner products [M, M] if they were asked for, else [0, 0] (see ``Gram``).
     """
+
+    moments: dict[Part, np.ndarray]
+    products: np.ndarray
+    squares: np.ndarray
+
+
+def plan(files: Sequence[Mapping[Part, Run]]) -> list[Piece]:
+    """Cut the parts that files have into pieces, in the order in which they lie there.
+
+    Parts of one name and another shape, such as the heads of two tasks, are two parts.
+    """
+    rows_of: dict[Part, list[int]] = {}
+    for i, file in enumerate(files):
+        for part in file:
+            rows_of.setdefault(part, []).append(i)
     found = []
-    for name in sorted(sizes, key=lambda part: min(file[part].begin for file in files if part in file)):
-        rows = tuple(i for i, file in enumerate(files) if name in file)
+    for part in sorted(rows_of, key=lambda part: files[rows_of[part][0]][part].begin):
+        rows = rows_of[part]
         step = max(1024, PIECE // (4 * len(rows)))
-        for start in range(0, sizes[name], step):
-            begins = tuple(files[i][name].begin + start * _width(files[i][name].dtype) for i in rows)
-            dtypes = tuple(files[i][name].dtype for i in rows)
-            found.append(Piece(name, rows, begins, dtypes, min(step, sizes[name] - start), name in backbone))
+        for start in range(0, part.size, step):
+            runs = [files[i][part] for i in rows]
+            begins = tuple(run.begin + start * _width(run.dtype) for run in runs)
+            found.append(Piece(part, tuple(rows), begins, tuple(r.dtype for r in runs), min(step, part.size - start)))
     return found
 
 
 def run(
-    paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray | None, tell: Tell = lambda done, total: None
+    paths: Sequence[Path],
+    pieces: Sequence[Piece],
+    reference: np.ndarray,
+    pairwise: bool = True,
+    tell: Tell = lambda done, total: None,
 ) -> Sums:
-    """Read all pieces once and return the sums.
+    """Read all pieces once and return the sums; backbone parts must be in all files.
 
-    ``reference`` [M], as ``Gram`` takes it, asks for distances; then every backbone part must be in all files.
-    IntegrityError names a file that is shorter than its header says.
+    ``reference`` [M] and ``pairwise`` are as ``Gram`` takes them. IntegrityError names a file that is shorter than its
+    header says.
     """
     total = sum(piece.size * len(piece.rows) * 4 for piece in pieces)
     workers = 1 if total < ALONE else min(os.cpu_count() or 1, len(pieces))
-    groups = [group for i in range(0, len(pieces), 8 * workers) for group in _deal(pieces[i : i + 8 * workers], workers)]
+    groups = [
+        group for i in range(0, len(pieces), 8 * workers) for group in _deal(pieces[i : i + 8 * workers], workers)
+    ]
     done, found = 0, []
     if workers == 1:
         for group in groups:
-            found.append(read(paths, group, reference))
+            found.append(read(paths, group, reference, pairwise))
             tell(done := done + _bytes(group), total)
     else:
-        with _single_threaded(), ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            results = pool.map(read, *zip(*((paths, group, reference) for group in groups), strict=True))
+        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+            results = pool.map(read, *zip(*((paths, group, reference, pairwise) for group in groups), strict=True))
             for group, sums in zip(groups, results, strict=True):
                 found.append(sums)
                 tell(done := done + _bytes(group), total)
     return _add(found)
 
 
-def read(paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray | None) -> Sums:
+def read(paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray, pairwise: bool) -> Sums:
     """Read some pieces and sum over them."""
-    partial: dict[str, list[np.ndarray]] = {}
-    gram = None if reference is None else Gram(reference)
-    with ExitStack() as stack:
+    partial: dict[Part, list[np.ndarray]] = {}
+    gram = Gram(reference, pairwise)
+    _allow_open_files(len(paths) + 64)
+    # One thread for BLAS: there is a process per core already, and small products are not worth two.
+    with ExitStack() as stack, threadpool_limits(1):
         files = {i: stack.enter_context(_opened(paths[i])) for i in {row for piece in pieces for row in piece.rows}}
         for piece in pieces:
             x = np.empty((len(piece.rows), piece.size), np.float32)
@@ -107,24 +123,23 @@ def read(paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray |
                 _fill(x[k], files[i], piece.begins[k], piece.dtypes[k], paths[i])
             own = np.full((len(paths), len(moments.COLUMNS)), np.nan)
             own[list(piece.rows)] = moments.of_rows(x)
-            partial.setdefault(piece.name, []).append(own)
-            if gram is not None and piece.in_backbone:
+            partial.setdefault(piece.part, []).append(own)
+            if not is_head(piece.part.name):
                 gram.add(x)
-    merged = {name: moments.merge(np.stack(each, axis=1)) for name, each in partial.items()}
-    return Sums(merged, gram.products, gram.squares) if gram else Sums(merged)
+    return Sums(_merged(partial), gram.products, gram.squares)
 
 
 def _add(found: Sequence[Sums]) -> Sums:
-    by_name: dict[str, list[np.ndarray]] = {}
+    by_part: dict[Part, list[np.ndarray]] = {}
     for sums in found:
-        for name, values in sums.moments.items():
-            by_name.setdefault(name, []).append(values)
-    merged = {name: moments.merge(np.stack(each, axis=1)) for name, each in by_name.items()}
-    products = [sums.products for sums in found if sums.products is not None]
-    squares = [sums.squares for sums in found if sums.squares is not None]
-    if not products:
-        return Sums(merged)
-    return Sums(merged, np.sum(products, axis=0), np.sum(squares, axis=0))
+        for part, values in sums.moments.items():
+            by_part.setdefault(part, []).append(values)
+    products = np.sum([sums.products for sums in found], axis=0)
+    return Sums(_merged(by_part), products, np.sum([sums.squares for sums in found], axis=0))
+
+
+def _merged(parts: Mapping[Part, list[np.ndarray]]) -> dict[Part, np.ndarray]:
+    return {part: moments.merge(np.stack(each, axis=1)) for part, each in parts.items()}
 
 
 def _deal(pieces: Sequence[Piece], hands: int) -> Iterator[Sequence[Piece]]:
@@ -143,10 +158,7 @@ def _width(dtype: str) -> int:
 
 def _fill(row: np.ndarray, descriptor: int, begin: int, dtype: str, path: Path) -> None:
     """Read numbers of any stored type into a float32 row."""
-    if dtype == "F32":
-        target = row
-    else:
-        target = np.empty(len(row), safetensors_io.DTYPES[dtype][0])
+    target = row if dtype == "F32" else np.empty(len(row), safetensors_io.DTYPES[dtype][0])
     view, offset = target.view("u1").data, 0
     while offset < len(view):
         count = os.preadv(descriptor, [view[offset:]], begin + offset)
@@ -159,6 +171,14 @@ def _fill(row: np.ndarray, descriptor: int, begin: int, dtype: str, path: Path) 
         row[:] = target
 
 
+def _allow_open_files(count: int) -> None:
+    """Raise the process's own limit of open files as far as needed and allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -166,19 +186,3 @@ def _opened(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """Give processes started here one BLAS thread each: there is one process per core already."""
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name)
-            else:
-                os.environ[name] = value
