@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "zoo"))
 from little_zoo import make_config, populate
 
 from vitzoo.cli.main import main
-from vitzoo.cli.verify import Progress
+from vitzoo.cli.waiting import Waiting
 from vitzoo.zoo import Zoo
 
 Run = Callable[..., tuple[int, str, str]]
@@ -160,9 +160,9 @@ def test_verify_prints_no_control_characters(run: Run, grown: Path, tmp_path: Pa
 def test_progress_after_a_while(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    progress = Progress()
+    waiting = Waiting()
     for done in (1, 2, 3):
         now[0] += 31
-        progress.take(done, 4)
-    progress.close()
-    assert capsys.readouterr().err.splitlines()[0] == "Checked 1 of 4 checkpoints, 1 min 33 s left."
+        waiting.take("Checking", 31 * done, 124, "checkpoints")
+    waiting.close()
+    assert capsys.readouterr().err.splitlines()[0] == "Checking: 31 of 124 checkpoints, 1 min 33 s left."

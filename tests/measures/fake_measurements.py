@@ -109,8 +109,8 @@ def _child(random: Any, parent: dict[str, Any], head: str, optimizer: str, lr: f
 
 def _statistics(vector: np.ndarray, contrastive: bool) -> dict[str, float]:
     return {
-        "mean": float(vector.mean()),
-        "std": float(vector.std()),
+        "weight_mean": float(vector.mean()),
+        "weight_std": float(vector.std()),
         "skewness": 0.01 + 0.001 * float(vector[0]),
         "kurtosis": (3.0 if contrastive else 0.85) + 0.02 * float(vector[1]),
         "l2_norm": float(np.linalg.norm(vector)),

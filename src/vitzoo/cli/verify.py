@@ -1,20 +1,17 @@
 """``vitzoo verify``: every byte of a zoo accounted for."""
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vitzoo.cli.output import count, duration, print_json, size
+from vitzoo.cli.output import count, print_json, size
 from vitzoo.cli.values import printable
+from vitzoo.cli.waiting import Waiting
 from vitzoo.errors import IntegrityError
 
 if TYPE_CHECKING:
     from vitzoo.zoo import Report
-
-PATIENCE = 2.0  # seconds before progress is shown
 
 
 def verify(
@@ -27,38 +24,15 @@ def verify(
     from vitzoo.zoo import verify as check
 
     opened = vitzoo.open(zoo)
-    progress = Progress()
-    report = check(opened, deep, progress.take)
-    progress.close()
+    waiting = Waiting()
+    report = check(opened, deep, lambda done, total: waiting.take("Checking", done, total, "checkpoints"))
+    waiting.close()
     if json:
         print_json(_as_json(report))
     else:
         _print(report, opened.path)
     if not report.ok:
         raise typer.Exit(IntegrityError.exit_code)
-
-
-class Progress:
-    """One line on stderr with the time left, once the check has taken a while."""
-
-    def __init__(self) -> None:
-        self.begun = self.told = time.monotonic()
-        self.live = sys.stderr.isatty()
-
-    def take(self, done: int, total: int) -> None:
-        """Tell how far the check is, four times a second in a terminal and twice a minute elsewhere."""
-        now = time.monotonic()
-        if now - self.begun < PATIENCE or now - self.told < (0.25 if self.live else 30):
-            return
-        self.told = now
-        left = (now - self.begun) * (total - done) / done
-        line = f"Checked {count(done)} of {count(total)} checkpoints, {duration(left)} left."
-        print(f"\r\x1b[K{line}" if self.live else line, end="" if self.live else "\n", file=sys.stderr, flush=True)
-
-    def close(self) -> None:
-        """Remove the line from the terminal."""
-        if self.live and self.told > self.begun:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _print(report: "Report", root: Path) -> None:

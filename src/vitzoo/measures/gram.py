@@ -30,7 +30,7 @@ class Gram:
         """Take the next piece of all vectors, float32 [M, N]."""
         from scipy.linalg import get_blas_funcs
 
-        syrk = get_blas_funcs("syrk", dtype=np.float32)
+        (syrk,) = get_blas_funcs(("syrk",), dtype=np.float32)
         parents = self.reference[self.children]
         for left in range(0, x.shape[1], BLOCK):
             d = np.ascontiguousarray(x[:, left : left + BLOCK])

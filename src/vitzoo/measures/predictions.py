@@ -44,7 +44,7 @@ class Prediction:
 
 @dataclass
 class Predictions:
-    """Predictions by (member, epoch), what could not be predicted, and what a reader should know."""
+    """Predictions by (member, epoch), what was left out, and what else a reader should know."""
 
     found: dict[Key, Prediction] = field(default_factory=dict)
     left_out: list[LeftOut] = field(default_factory=list)
@@ -62,8 +62,8 @@ def predict(
     """Return the predictions of all checkpoints of a selection on their "test" or "train" split.
 
     What is cached under the checkpoint's digest and the images' fingerprint is not computed again. Where the data is
-    not at hand, cached predictions are used and the note says that the images could not be compared. Checkpoints
-    with damaged bytes, and those without data or cache, are left out.
+    not at hand, cached predictions are used and a note says that the images could not be compared. Checkpoints with
+    damaged bytes are left out, and those that have neither data nor cached predictions.
     """
     result = Predictions()
     jobs = [_Job(recipe, rows, selection, places, split, device, result) for recipe, rows in groups(selection)]
@@ -172,8 +172,8 @@ class _Job:
             images = places.images(self.recipe)
         except DataError as error:
             if not known:
-                reason = f"there are no images to evaluate it on ({str(error).rstrip('.')})"
-                self.result.left_out += [LeftOut(f"{r['member']}, epoch {r['epoch']}", reason) for r in self.rows]
+                what = f"predictions of {len(self.rows)} checkpoints trained on {source!r}"
+                self.result.left_out.append(LeftOut(what, str(error).rstrip(".")))
                 return None, ""
             self._note(f"The images of {source!r} are not at hand, so cached predictions are used unchecked.")
             return None, known[-1]

@@ -1,0 +1,96 @@
+"""From a zoo to its Measurements: select, predict, weigh, and join by member."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from vitzoo.measures.agreement import between
+from vitzoo.measures.inference import Places
+from vitzoo.measures.measurements import STATISTICS, Measurements
+from vitzoo.measures.predictions import Predictions, predict
+from vitzoo.measures.selection import LAST, LeftOut, Row, select
+from vitzoo.measures.weights import Weights, weigh
+from vitzoo.zoo import Zoo
+
+Tell = Callable[[str, int, int], None]  # (what is being done, done, total)
+_NAMES = {"weight_mean": "mean", "weight_std": "std"}  # the catalogue has a mean and a std, those of the images
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Tell nobody."""
+
+
+def collect(
+    zoo: Zoo,
+    places: Places,
+    *,
+    where: str | None = None,
+    scope: str = "all",
+    device: str = "cpu",
+    tell: Tell = silent,
+) -> Measurements:
+    """Measure the last checkpoints of a zoo's finished members; what is cached is not measured again.
+
+    ``where`` is a boolean SQL expression over the catalogue's columns, ``scope`` names the tensors that statistics of
+    weights are over. What cannot be measured is in ``left_out`` and ``notes`` of the result.
+
+    >>> import vitzoo
+    >>> from pathlib import Path
+    >>> collect(vitzoo.open("zoos/nano"), Places(Path("data"), Path("cache")))  # doctest: +SKIP
+    """
+    selection = select(zoo, LAST, where)
+    predictions = predict(
+        selection, places, "test", device, lambda done, total: tell("Evaluating checkpoints", done, total)
+    )
+    weights = weigh(selection, tell=lambda done, total: tell("Reading weights", done, total))
+    left_out = list(dict.fromkeys([*selection.left_out, *predictions.left_out, *weights.left_out]))
+    gone = {out.what.split(",")[0] for out in left_out}
+    rows = [row for row in selection.rows if row["member"] not in gone]
+    digests = [row["sha256"] for row in rows]
+    share, kappa = _agreement(rows, predictions)
+    return Measurements(
+        zoo.name,
+        pd.DataFrame([{**row, **_measured(row, predictions, weights, scope)} for row in rows]),
+        weights.matrix(digests),
+        share,
+        kappa,
+        scope,
+        tuple(_unique(left_out)),
+        tuple(predictions.notes),
+    )
+
+
+def _measured(row: Row, predictions: Predictions, weights: Weights, scope: str) -> dict[str, Any]:
+    """Return what a member's row is joined with."""
+    found = predictions.found.get((row["member"], row["epoch"]))
+    accuracy = _number(row, "test_acc") if found is None else found.accuracy
+    statistics = weights.statistics(row["sha256"], scope)
+    return {
+        "test_acc": accuracy,
+        "test_loss": _number(row, "test_loss") if found is None else found.loss,
+        "gap": _number(row, "train_acc_clean") - accuracy,
+        "gap_online": _number(row, "train_acc") - accuracy,
+        **{name: statistics[_NAMES.get(name, name)] for name in STATISTICS},
+        "l2_distance": weights.to_parent.get(row["sha256"], float("nan")),
+    }
+
+
+def _agreement(rows: list[Row], predictions: Predictions) -> tuple[np.ndarray, np.ndarray]:
+    named, classes = [], []
+    for row in rows:
+        found = predictions.found.get((row["member"], row["epoch"]))
+        named.append(None if found is None or found.classes is None else (found.images, found.classes))
+        classes.append(row["head_outputs"] or 1)
+    return between(named, classes)
+
+
+def _number(row: Row, name: str) -> float:
+    value = row.get(name)
+    return float("nan") if value is None else float(value)
+
+
+def _unique(left_out: list[LeftOut]) -> list[LeftOut]:
+    """Keep one reason for each member or checkpoint: what is damaged is found more than once."""
+    return list({out.what: out for out in reversed(left_out)}.values())[::-1]

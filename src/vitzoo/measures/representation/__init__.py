@@ -1,0 +1,1 @@
+"""What members represent: their features, and how similar those are."""
