@@ -1,18 +1,35 @@
-"""Figures of a zoo, one per file. Each is a function of ``zoo.table()`` and the zoo's name; only here is Matplotlib."""
+"""Figures of a zoo, one per file; only here is Matplotlib. Those in FIGURES need ``zoo.table()``, the others Measurements.
 
+In all of them larger numbers are lighter, and no two levels differ by colour alone.
+"""
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from vitzoo.analysis.figures import curves, grid, strips
+from vitzoo.analysis.figures import agreement, curves, distances, gap, grid, map, strips
 from vitzoo.analysis.figures.style import save
 from vitzoo.analysis.levels import DataFrame
+from vitzoo.measures.measurements import Measurements
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: Of all epochs of the catalogue, ``draw(table, name)``.
 FIGURES = {"grid": grid.draw, "curves": curves.draw, "factors": strips.draw}
+#: Of what was measured at the last checkpoints, ``draw(measurements)``.
+MEASURED: "dict[str, Callable[[Measurements], Figure]]" = {
+    "gap": gap.draw,
+    "map": map.draw,
+    "distances": distances.draw,
+    "agreement": agreement.draw,
+}
 
-__all__ = ["FIGURES", "save", "write"]
+__all__ = ["FIGURES", "MEASURED", "save", "write"]
 
 
 def write(table: DataFrame, name: str, out: Path, suffix: str = ".svg") -> list[Path]:
-    """Draw all figures into a directory, which is made if it is not there, and return their paths.
+    """Draw the figures of ``FIGURES`` into a directory, which is made if it is not there, and return their paths.
 
     ``table`` is ``zoo.table()``, ``name`` the zoo's. The same table gives the same bytes.
     InputError if no fine-tuned member is finished.

@@ -13,7 +13,6 @@ from vitzoo.analysis.figures import style
 from vitzoo.analysis.levels import DataFrame, finetuned, levels, text
 
 DASHES = ("-", (0, (3.2, 1.2)), (0, (1.1, 1.1)), (0, (4, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "v", "P")
 MANY = 400  # members from which thin lines become pixels, so that the file stays small
 PANEL, LEFT, RIGHT, TOP, BOTTOM = 1.75, 0.62, 0.2, 1.02, 0.5  # inches
 
@@ -88,7 +87,7 @@ def _look(i: int, colour: tuple[float, ...]) -> dict[str, Any]:
         "color": colour,
         "linestyle": DASHES[i % len(DASHES)],
         "linewidth": 1.8,
-        "marker": MARKERS[i % len(MARKERS)],
+        "marker": style.MARKERS[i % len(style.MARKERS)],
         "markersize": 4.5,
         "markeredgecolor": "white",
         "markeredgewidth": 0.6,
@@ -96,16 +95,6 @@ def _look(i: int, colour: tuple[float, ...]) -> dict[str, Any]:
 
 
 def _legend(figure: Figure, rates: list[Any]) -> None:
-    colours, height = style.shades(len(rates)), float(figure.get_figheight())
+    colours = style.shades(len(rates))
     handles = [Line2D([], [], label=text(rate), **_look(i, colours[i])) for i, rate in enumerate(rates)]
-    figure.legend(
-        handles=[Line2D([], [], linestyle="", label="learning rate"), *handles],
-        loc="upper left",
-        bbox_to_anchor=(0.0, 1 - 0.5 / height),
-        ncols=len(rates) + 1,
-        frameon=False,
-        fontsize=style.TEXT,
-        handlelength=3.2,
-        borderpad=0.2,
-        columnspacing=1.6,
-    )
+    style.legend(figure, [Line2D([], [], linestyle="", label="learning rate"), *handles], len(rates) + 1)

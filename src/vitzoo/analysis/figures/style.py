@@ -15,6 +15,7 @@ WIDTH = 9.375  # inches; 900 pixels in a browser
 MAP, FACTOR_MAP = "viridis", "plasma"
 INK, GREY, FAINT = "#1a1a1a", "#6b6b6b", "#d9d9d9"
 SMALL, TEXT, TITLE = 7.0, 8.5, 10.5  # points
+MARKERS = ("o", "s", "^", "D", "v", "P")
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib, so it is the same everywhere
     "font.size": TEXT,
@@ -52,9 +53,9 @@ def colormap() -> Colormap:
     return mpl.colormaps[MAP]
 
 
-def shades(count: int) -> list[tuple[float, ...]]:
+def shades(count: int) -> list[tuple[float, float, float, float]]:
     """Return colours for so many levels of a factor, from dark to light, but for the lightest, which fade on white."""
-    return [tuple(mpl.colormaps[FACTOR_MAP](0.75 * i / max(1, count - 1))) for i in range(count)]
+    return [mpl.colormaps[FACTOR_MAP](0.75 * i / max(1, count - 1)) for i in range(count)]
 
 
 def new_figure(height: float) -> Figure:
@@ -67,6 +68,21 @@ def titles(figure: Figure, title: str, subtitle: str) -> None:
     height = float(figure.get_figheight())
     figure.text(0.012, 1 - 0.10 / height, title, ha="left", va="top", size=TITLE, weight="bold")
     figure.text(0.012, 1 - 0.32 / height, subtitle, ha="left", va="top", size=TEXT, color=GREY)
+
+
+def legend(figure: Figure, handles: Sequence[Any], columns: int, wide: float = 3.2) -> None:
+    """Write a legend in rows of so many columns below the titles, its signs so many letters wide."""
+    figure.legend(
+        handles=list(handles),
+        loc="upper left",
+        bbox_to_anchor=(0.0, 1 - 0.5 / float(figure.get_figheight())),
+        ncols=columns,
+        frameon=False,
+        fontsize=TEXT,
+        handlelength=wide,
+        borderpad=0.2,
+        columnspacing=0.5 * wide,
+    )
 
 
 def positions(keys: Sequence[tuple], gaps: Sequence[float]) -> list[float]:
