@@ -9,6 +9,7 @@ import typer
 
 from vitzoo.cli.grow import grow
 from vitzoo.cli.ls import ls
+from vitzoo.cli.measure import measure
 from vitzoo.cli.plan import plan
 from vitzoo.cli.show import show
 from vitzoo.cli.verify import verify
@@ -27,6 +28,7 @@ app.command("grow")(grow)
 app.command("ls")(ls)
 app.command("show")(show)
 app.command("verify")(verify)
+app.command("measure")(measure)
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,18 +2,24 @@
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitzoo.cli.values import printable
-from vitzoo.errors import IntegrityError
+from vitzoo.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
+    from vitzoo.measures.collect import Tell
     from vitzoo.measures.inference import Places
-    from vitzoo.measures.measurements import Measurements
-    from vitzoo.measures.selection import LeftOut
+    from vitzoo.measures.measurements import DataFrame, Measurements
+    from vitzoo.measures.selection import Epochs, LeftOut
+    from vitzoo.zoo import Zoo
 
 PARTIAL = 1  # exit code: done, but not for everything
 SHOWN = 10  # lines about what was left out before the rest is counted
@@ -26,6 +32,7 @@ Cache = Annotated[
     typer.Option(help="Where decoded data is kept. Default: $VITZOO_CACHE, else ~/.cache/vitzoo.", show_default=False),
 ]
 Scope = Annotated[str, typer.Option(help="Weights counted: all, backbone, matrices, 'per-tensor mean' or square.")]
+Download = Annotated[bool, typer.Option(help="Download data sets that can be.")]
 Device = Annotated[str | None, typer.Option(help="cpu or cuda. Default: the GPU if there is one.")]
 
 
@@ -47,38 +54,81 @@ def device_of(wish: str | None) -> str:
     return choose(wish, "float32", None).device
 
 
+@dataclass
+class Request:
+    """What a user asked to be measured, and how: one way for all commands."""
+
+    zoo: Path
+    data: Path | None = None
+    cache: Path | None = None
+    scope: str = "all"
+    device: str | None = None
+    where: str | None = None
+    download: bool = False
+
+    @cached_property
+    def opened(self) -> "Zoo":
+        """The zoo."""
+        import vitzoo
+
+        return vitzoo.open(self.zoo)
+
+    def measurements(self) -> "Measurements":
+        """Measure the last checkpoints of finished members; InputError if there are none."""
+        from vitzoo.measures.collect import collect
+
+        with self.waiting() as tell:
+            found = collect(self.opened, **self._how(), tell=tell)
+        explain(found.left_out, found.notes)
+        if found.members.empty:
+            raise InputError(f"{self.zoo} has no finished member that could be measured. Grow it first.")
+        return found
+
+    def trajectories(self, epochs: "Epochs") -> "tuple[DataFrame, list[LeftOut]]":
+        """Measure checkpoints of several epochs; InputError if there are none."""
+        from vitzoo.measures.collect import trajectories
+
+        with self.waiting() as tell:
+            frame, left_out, notes = trajectories(self.opened, epochs=epochs, **self._how(), tell=tell)
+        explain(left_out, notes)
+        if frame.empty:
+            raise InputError(f"{self.zoo} has no such checkpoint that could be measured.")
+        return frame, list(left_out)
+
+    @contextmanager
+    def waiting(self) -> "Iterator[Tell]":
+        """Show progress while something is done."""
+        from vitzoo.cli.waiting import Waiting
+
+        line = Waiting()
+        try:
+            yield line.take
+        finally:
+            line.close()
+
+    def _how(self) -> dict[str, Any]:
+        from vitzoo.measures import scopes
+
+        return {
+            "places": places(self.data, self.cache, self.download),
+            "where": self.where,
+            "scope": scopes.find(self.scope).name,
+            "device": device_of(self.device),
+        }
+
+
 def measured(
     zoo: Path,
     data: Path | None = None,
     cache: Path | None = None,
     scope: str = "all",
     device: str | None = None,
-    where: str | None = None,
 ) -> "Measurements":
     """Measure a zoo's finished members, with progress and all that a reader must know on stderr."""
-    import vitzoo
-    from vitzoo.cli.waiting import Waiting
-    from vitzoo.measures import scopes
-    from vitzoo.measures.collect import collect
-
-    scopes.find(scope)
-    waiting = Waiting()
-    try:
-        found = collect(
-            vitzoo.open(zoo),
-            places(data, cache),
-            where=where,
-            scope=scope,
-            device=device_of(device),
-            tell=waiting.take,
-        )
-    finally:
-        waiting.close()
-    explain(found.left_out, found.notes)
-    return found
+    return Request(zoo, data, cache, scope, device).measurements()
 
 
-def explain(left_out: "tuple[LeftOut, ...] | list[LeftOut]", notes: "tuple[str, ...] | list[str]") -> None:
+def explain(left_out: "Sequence[LeftOut]", notes: Sequence[str]) -> None:
     """Print notes and what was left out on stderr."""
     for note in notes:
         print(f"note: {printable(note)}", file=sys.stderr)
@@ -93,7 +143,7 @@ def exit_code(found: "Measurements") -> int:
     return code_of(found.left_out)
 
 
-def code_of(left_out: "tuple[LeftOut, ...] | list[LeftOut]") -> int:
+def code_of(left_out: "Sequence[LeftOut]") -> int:
     """Return the exit code for what was left out."""
     if any(out.damaged for out in left_out):
         return IntegrityError.exit_code

@@ -8,9 +8,9 @@ import pandas as pd
 
 from vitzoo.measures.agreement import between
 from vitzoo.measures.inference import Places
-from vitzoo.measures.measurements import STATISTICS, Measurements
+from vitzoo.measures.measurements import STATISTICS, DataFrame, Measurements
 from vitzoo.measures.predictions import Predictions, predict
-from vitzoo.measures.selection import LAST, LeftOut, Row, select
+from vitzoo.measures.selection import LAST, Epochs, LeftOut, Row, Selection, select
 from vitzoo.measures.weights import Weights, weigh
 from vitzoo.zoo import Zoo
 
@@ -41,25 +41,61 @@ def collect(
     >>> collect(vitzoo.open("zoos/nano"), Places(Path("data"), Path("cache")))  # doctest: +SKIP
     """
     selection = select(zoo, LAST, where)
-    predictions = predict(
-        selection, places, "test", device, lambda done, total: tell("Evaluating checkpoints", done, total)
-    )
-    weights = weigh(selection, tell=lambda done, total: tell("Reading weights", done, total))
-    left_out = list(dict.fromkeys([*selection.left_out, *predictions.left_out, *weights.left_out]))
-    gone = {out.what.split(",")[0] for out in left_out}
-    rows = [row for row in selection.rows if row["member"] not in gone]
-    digests = [row["sha256"] for row in rows]
+    predictions, weights = _both(selection, places, device, True, tell)
+    rows, left_out = _sound(selection, predictions, weights)
     share, kappa = _agreement(rows, predictions)
     return Measurements(
         zoo.name,
-        pd.DataFrame([{**row, **_measured(row, predictions, weights, scope)} for row in rows]),
-        weights.matrix(digests),
+        _frame(rows, predictions, weights, scope),
+        weights.matrix([row["sha256"] for row in rows]),
         share,
         kappa,
         scope,
-        tuple(_unique(left_out)),
+        left_out,
         tuple(predictions.notes),
     )
+
+
+def trajectories(
+    zoo: Zoo,
+    places: Places,
+    epochs: Epochs,
+    *,
+    where: str | None = None,
+    scope: str = "all",
+    device: str = "cpu",
+    tell: Tell = silent,
+) -> tuple[DataFrame, tuple[LeftOut, ...], tuple[str, ...]]:
+    """Measure checkpoints of several epochs: one row each, as ``Measurements.members``, without pairs of members.
+
+    ``epochs`` is "all" or whole numbers. Returns the rows, what was left out and why, and notes.
+    """
+    selection = select(zoo, epochs, where)
+    predictions, weights = _both(selection, places, device, False, tell)
+    rows, left_out = _sound(selection, predictions, weights)
+    return _frame(rows, predictions, weights, scope), left_out, tuple(predictions.notes)
+
+
+def _both(selection: Selection, places: Places, device: str, pairwise: bool, tell: Tell) -> tuple[Predictions, Weights]:
+    def evaluating(done: int, total: int) -> None:
+        tell("Evaluating checkpoints", done, total)
+
+    def reading(done: int, total: int) -> None:
+        tell("Reading weights", done, total)
+
+    return predict(selection, places, "test", device, evaluating), weigh(selection, pairwise, tell=reading)
+
+
+def _sound(selection: Selection, predictions: Predictions, weights: Weights) -> tuple[list[Row], tuple[LeftOut, ...]]:
+    """Return the rows that could be measured, and one reason for each that could not, since damage is found twice."""
+    everything = [*selection.left_out, *predictions.left_out, *weights.left_out]
+    reasons = {out.what: out for out in reversed(everything)}
+    rows = [row for row in selection.rows if f"{row['member']}, epoch {row['epoch']}" not in reasons]
+    return rows, tuple(reversed(reasons.values()))
+
+
+def _frame(rows: list[Row], predictions: Predictions, weights: Weights, scope: str) -> DataFrame:
+    return pd.DataFrame([{**row, **_measured(row, predictions, weights, scope)} for row in rows])
 
 
 def _measured(row: Row, predictions: Predictions, weights: Weights, scope: str) -> dict[str, Any]:
@@ -89,8 +125,3 @@ def _agreement(rows: list[Row], predictions: Predictions) -> tuple[np.ndarray, n
 def _number(row: Row, name: str) -> float:
     value = row.get(name)
     return float("nan") if value is None else float(value)
-
-
-def _unique(left_out: list[LeftOut]) -> list[LeftOut]:
-    """Keep one reason for each member or checkpoint: what is damaged is found more than once."""
-    return list({out.what: out for out in reversed(left_out)}.values())[::-1]

@@ -1,8 +1,8 @@
-"""Quantiles of weights, exact, per tensor and per scope, as weight-space learning uses them (Unterthiner et al. 2020).
+"""Quantiles of weights, exact, per tensor and per scope, as used on weights by Unterthiner et al. (2020).
 
-Quantile q of n sorted numbers is the value at place q·(n − 1), interpolated between neighbours: NumPy's default. That of
-several tensors as one vector is found without sorting them together: bisection over the values that float32 has, 32
-steps of counting how many numbers lie below.
+Quantile q of n sorted numbers is the value at place q·(n − 1), interpolated between neighbours: NumPy's default. That
+of several tensors as one vector is found without sorting them together: bisection over the values that float32 has,
+32 steps of counting how many numbers lie below.
 """
 
 from collections.abc import Callable, Sequence
