@@ -3,8 +3,9 @@
 import html as _html
 import re
 
-# Backslash escapes of CommonMark; an underscore within a word is none of its markup and stays as it is.
-_MARKDOWN = re.compile(r"[\\`*\[\]<>&|~$]|(?<![^\W_])_|_(?![^\W_])")
+# Backslash escapes of CommonMark. What is no markup where it stands stays readable: an underscore within a word, and
+# ">" or "#" after the start of a line.
+_MARKDOWN = re.compile(r"[\\`*\[\]<&|~$]|^[>#]|(?<![^\W_])_|_(?![^\W_])")
 # At the start of a row, "*" and "[" would be read as arguments of the line end above.
 _LATEX = {
     **{c: f"\\{c}" for c in "&%$#_{}"},
@@ -29,7 +30,7 @@ def markdown(text: str) -> str:
     """Escape for a cell or line of Markdown.
 
     >>> print(markdown("a|b <script> train_acc *x* _y_"))
-    a\\|b \\<script\\> train_acc \\*x\\* \\_y\\_
+    a\\|b \\<script> train_acc \\*x\\* \\_y\\_
     """
     return _MARKDOWN.sub(r"\\\g<0>", printable(text))
 
