@@ -6,6 +6,7 @@ reference cancels; between others x_i = D_i + D_ref(i), and the inner products o
 """
 
 import numpy as np
+from scipy.linalg import get_blas_funcs
 
 BLOCK = 8192  # numbers per vector and product: float32 inside, float64 between
 #: Below this share of ‖D_i‖² + ‖D_j‖² a squared distance has lost too many of float32's digits.
@@ -22,24 +23,26 @@ class Gram:
     def __init__(self, reference: np.ndarray, pairwise: bool = True) -> None:
         self.pairwise = pairwise
         self.reference = np.asarray(reference)
-        self.children = np.flatnonzero(self.reference >= 0)
         self.products = np.zeros((len(self.reference) if pairwise else 0,) * 2, order="F")
         self.squares = np.zeros(len(self.reference))
 
     def add(self, x: np.ndarray) -> None:
         """Take the next piece of all vectors, float32 [M, N]."""
-        from scipy.linalg import get_blas_funcs
-
         (syrk,) = get_blas_funcs(("syrk",), dtype=np.float32)
-        parents = self.reference[self.children]
-        for left in range(0, x.shape[1], BLOCK):
-            d = np.ascontiguousarray(x[:, left : left + BLOCK])
-            d[self.children] -= x[parents, left : left + BLOCK]
+        members, n = x.shape
+        for left in range(0, n, BLOCK):
+            width = min(BLOCK, n - left)
+            d, wide = np.empty((members, width), np.float32), np.empty(width)
+            for i, parent in enumerate(self.reference):
+                own = x[i, left : left + width]
+                if parent < 0:
+                    d[i] = own
+                else:
+                    np.subtract(own, x[parent, left : left + width], out=d[i])
+                np.copyto(wide, d[i])
+                self.squares[i] += wide @ wide
             if self.pairwise:
                 self.products += syrk(1.0, d.T, trans=1)  # the upper triangle only
-            for i, row in enumerate(d):
-                wide = row.astype(np.float64)
-                self.squares[i] += wide @ wide
 
 
 def distances(

@@ -14,7 +14,6 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import scipy.linalg  # noqa: F401  (its BLAS must be loaded before its threads can be limited)
 from threadpoolctl import threadpool_limits
 
 from vitzoo.errors import IntegrityError
@@ -49,7 +48,7 @@ class Piece:
 
 @dataclass
 class Sums:
-    """What one pass leaves: moments [M, 7] of each part; of the backbones' differences from their references the
+    """What one pass leaves: moments [M, 5] of each part; of the backbones' differences from their references the
     squared lengths [M], and the inner products [M, M] if they were asked for, else [0, 0] (see ``Gram``).
     """
 
@@ -116,9 +115,10 @@ def read(paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray, 
     _allow_open_files(len(paths) + 64)
     # One thread for BLAS: there is a process per core already, and small products are not worth two.
     with ExitStack() as stack, threadpool_limits(1):
+        memory = np.empty(max(len(piece.rows) * piece.size for piece in pieces), np.float32)
         files = {i: stack.enter_context(_opened(paths[i])) for i in {row for piece in pieces for row in piece.rows}}
         for piece in pieces:
-            x = np.empty((len(piece.rows), piece.size), np.float32)
+            x = memory[: len(piece.rows) * piece.size].reshape(len(piece.rows), piece.size)
             for k, i in enumerate(piece.rows):
                 _fill(x[k], files[i], piece.begins[k], piece.dtypes[k], paths[i])
             own = np.full((len(paths), len(moments.COLUMNS)), np.nan)

@@ -27,7 +27,7 @@ Tell = Callable[[int, int], None]  # (done, total), in bytes
 
 @dataclass
 class Weights:
-    """Moments per part [T, 7] and distance to the parent, by digest; distances among digests; what was left out."""
+    """Moments per part [T, 5] and distance to the parent, by digest; distances among digests; what was left out."""
 
     parts: dict[str, list[scopes.Part]] = field(default_factory=dict)
     moments: dict[str, np.ndarray] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Weights:
     read: int = 0
 
     def statistics(self, sha256: str, scope: str) -> Mapping[str, float]:
-        """Return mean, std, skewness, excess kurtosis, L2 norm, min and max of a checkpoint in a scope."""
+        """Return mean, std, skewness, excess kurtosis and L2 norm of a checkpoint in a scope."""
         return in_scope(self.parts[sha256], self.moments[sha256], scope)
 
     def matrix(self, digests: Sequence[str]) -> np.ndarray:
@@ -52,7 +52,7 @@ class Weights:
 
 
 def in_scope(parts: Sequence[scopes.Part], values: np.ndarray, scope: str) -> dict[str, float]:
-    """Return the statistics of a scope from the moments of a model's parts [T, 7]; InputError if it is no scope.
+    """Return the statistics of a scope from the moments of a model's parts [T, 5]; InputError if it is no scope.
 
     In an averaged scope a tensor that does not vary has no skewness and no kurtosis and counts for neither.
     """
