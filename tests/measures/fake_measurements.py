@@ -1,7 +1,7 @@
 """Fake measurements for tests: numbers made by formulas with planted effects, no training, no disk.
 
-Planted: supervised backbones give higher accuracy and a smaller gap; AdamW moves a hundred times as far as SGD and is more
-accurate; distance and gap grow with the learning rate; head and seed do nothing but noise.
+Planted: supervised backbones give higher accuracy and a smaller gap; AdamW moves a hundred times as far as SGD and is
+more accurate; distance and gap grow with the learning rate; head and seed do nothing but noise.
 """
 
 from itertools import product

@@ -111,9 +111,8 @@ class _Pass:
         while group:
             if self._cached(group, found):
                 return
-            group, bad = self._sound(group)
-            if not bad:
-                bad = self._measure(self._with_parents(group), found)
+            bad = self._hashed(group) if self.check else []
+            bad = bad or self._measure(self._with_parents(group), found)
             if not bad:
                 return
             found.left_out += bad
@@ -155,13 +154,11 @@ class _Pass:
         own = {file.sha256 for file in group}
         return [*(parent for sha256, parent in parents.items() if sha256 not in own), *group]
 
-    def _sound(self, group: list[WeightFile]) -> tuple[list[WeightFile], list[LeftOut]]:
-        if not self.check:
-            return group, []
+    def _hashed(self, group: list[WeightFile]) -> list[LeftOut]:
+        """Return those whose bytes are not what their manifests say."""
         with ThreadPoolExecutor(HASHERS) as pool:
             problems = list(pool.map(_damage, group))
-        bad = [LeftOut(f.name, why, damaged=True) for f, why in zip(group, problems, strict=True) if why]
-        return [file for file, why in zip(group, problems, strict=True) if not why], bad
+        return [LeftOut(f.name, why, damaged=True) for f, why in zip(group, problems, strict=True) if why]
 
     def _measure(self, files: list[WeightFile], found: Weights) -> list[LeftOut]:
         """Read the files once; return those whose numbers are not finite, in which case nothing is kept."""
