@@ -93,6 +93,7 @@ def weigh(
         size = len(group) if pairwise else BATCH
         for start in range(0, len(group), size):
             _Pass(selection, everything, pairwise, check, tell).take(group[start : start + size], found)
+    found.left_out = list(dict.fromkeys(found.left_out))  # a damaged parent may be met twice
     return found
 
 
