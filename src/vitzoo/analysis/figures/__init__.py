@@ -1,4 +1,4 @@
-"""Figures of a zoo, one per file; only here is Matplotlib. Those in FIGURES need ``zoo.table()``, the others Measurements.
+"""Figures of a zoo, one per file; Matplotlib is only here. FIGURES read ``zoo.table()``, MEASURED reads Measurements.
 
 In all of them larger numbers are lighter, and no two levels differ by colour alone.
 """

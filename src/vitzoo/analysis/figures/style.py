@@ -1,5 +1,6 @@
 """The look that all figures share, and how they are written: the same data give the same bytes."""
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
@@ -20,6 +21,7 @@ RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib, so it is the same everywhere
     "font.size": TEXT,
     "text.color": INK,
+    "text.parse_math": False,  # a name with a dollar sign is a name
     "axes.edgecolor": GREY,
     "axes.labelcolor": INK,
     "axes.linewidth": 0.6,
@@ -117,5 +119,6 @@ def save(figure: Figure, path: Path, dpi: int = 96) -> None:
     """Write a figure, as SVG or PNG by the path's ending; equal figures give equal bytes."""
     # Dates and versions would make the bytes differ between days and installations.
     metadata = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
-    with applied():
+    with applied(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a name in another script is drawn as boxes
         figure.savefig(path, dpi=dpi, metadata=metadata)
