@@ -23,7 +23,8 @@ OF_BACKBONE = (
 def of_finetuning(rows: DataFrame, table: str) -> list[Factor]:
     """Return the factors with two levels or more among fine-tuned members, those of the paper's table first.
 
-    A factor that follows from those before it, such as the momentum from the optimizer, is no factor of its own.
+    A factor that follows from one before it, such as the momentum from the optimizer, is no factor of its own; what
+    follows from the seed is, because Table 6 averages over seeds.
 
     >>> import pandas as pd
     >>> rows = pd.DataFrame({"lr": [1.0, 2.0, 1.0], "head": ["mlp", "mlp", "linear"], "momentum": [0.0, 0.0, 0.9]})
@@ -76,7 +77,5 @@ def cells(rows: DataFrame, factors: list[Factor]) -> list[tuple[tuple[str, ...],
 
 
 def _follows(rows: DataFrame, column: str, found: list[Factor]) -> bool:
-    before = [factor.column for factor in found]
-    if not before:
-        return False
-    return bool((rows.groupby(before, dropna=False, observed=True)[column].nunique(dropna=False) == 1).all())
+    before = [factor.column for factor in found if factor.column != SEED]
+    return any((rows.groupby(other, dropna=False)[column].nunique(dropna=False) == 1).all() for other in before)
