@@ -108,11 +108,11 @@ def with_holes() -> Measurements:
     for column in ("test_acc", "gap", "gap_online", "l2_distance", "kurtosis"):
         members.loc[random.choice(len(members), 11, replace=False), column] = np.nan
     members["head"] = members["head"].replace("mlp", "<b>|m&l_p")
-    matrices = [m.distances.copy(), m.agreement.copy(), m.kappa.copy()]
+    matrices = (m.distances.copy(), m.agreement.copy(), m.kappa.copy())
     for matrix in matrices:
         i, j = random.integers(0, len(members), (2, 900))
         matrix[i, j] = matrix[j, i] = np.nan
-    m = Measurements("holes", members, *matrices, "backbone", m.left_out, ("A note.",))
+    m = Measurements("holes", members, *matrices, scope="backbone", left_out=m.left_out, notes=("A note.",))
     return picked(m, random.permutation(len(members)))
 
 

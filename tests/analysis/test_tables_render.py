@@ -130,12 +130,13 @@ def test_csv_read_back(table: Table) -> None:
         assert [named[name] for name in table.labels] == list(row.labels)
         for column, cell in zip(table.columns, row.cells, strict=True):
             if isinstance(cell, Spread):
-                parts = [named[f"{column.header} {part}"] for part in ("mean", "std", "n")]
+                unit = f", {column.unit}" if column.unit else ""
+                parts = [named[f"{column.name} {part}"] for part in (f"mean{unit}", f"std{unit}", "n")]
                 assert number(parts[0]) == pytest.approx(cell.mean, rel=1e-15, nan_ok=True)
                 assert number(parts[1]) == pytest.approx(NAN if cell.std is None else cell.std, rel=1e-15, nan_ok=True)
                 assert int(parts[2]) == cell.n
             elif cell is None:
-                assert {value for name, value in named.items() if name.startswith(column.header)} == {""}
+                assert {value for name, value in named.items() if name.startswith(column.name)} == {""}
             else:
                 assert number(named[column.header]) == pytest.approx(cell, nan_ok=True)
 

@@ -4,10 +4,11 @@ import csv
 import io
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from vitzoo.analysis.tables import escape, write
-from vitzoo.analysis.tables.table import Cell, Spread, Table
+from vitzoo.analysis.tables.table import Cell, Column, Spread, Table
 
 
 def to_markdown(table: Table) -> str:
@@ -48,7 +49,7 @@ def to_csv(table: Table) -> str:
     spreads = [any(isinstance(row.cells[i], Spread) for row in table.rows) for i in range(len(table.columns))]
     header: list[str] = [*table.labels]
     for column, is_spread in zip(table.columns, spreads, strict=True):
-        header += [f"{column.header} {part}" for part in ("mean", "std", "n")] if is_spread else [column.header]
+        header += _spread_headers(column) if is_spread else [column.header]
     writer.writerow(escape.csv(name) for name in header)
     for row in table.rows:
         cells = [part for cell, wide in zip(row.cells, spreads, strict=True) for part in _parts(cell, wide)]
@@ -132,6 +133,11 @@ def _body(table: Table, safe: Callable[[str], str]) -> list[list[str]]:
 
 def _line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
+
+
+def _spread_headers(column: Column) -> list[str]:
+    """Return the names of a spread's fields of CSV; the n has no unit."""
+    return [*(replace(column, name=f"{column.name} {part}").header for part in ("mean", "std")), f"{column.name} n"]
 
 
 def _parts(cell: Cell, is_spread: bool) -> list[Any]:
