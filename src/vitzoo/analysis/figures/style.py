@@ -66,7 +66,8 @@ def new_figure(height: float) -> Figure:
 
 
 def titles(figure: Figure, title: str, subtitle: str) -> None:
-    """Write title and subtitle at the top left."""
+    """Write title and subtitle at the top left; the title is the figure's label, too."""
+    figure.set_label(title)
     height = float(figure.get_figheight())
     figure.text(0.012, 1 - 0.10 / height, title, ha="left", va="top", size=TITLE, weight="bold")
     figure.text(0.012, 1 - 0.32 / height, subtitle, ha="left", va="top", size=TEXT, color=GREY)

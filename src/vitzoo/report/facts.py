@@ -1,0 +1,49 @@
+"""What a zoo says of itself, before anything is measured: its head, its counts and its blueprint."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from vitzoo.blueprint.factors import Factor
+from vitzoo.errors import BlueprintError
+from vitzoo.zoo import Zoo
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A zoo's head and counts.
+
+    statuses: members by status. factors, constants: the paper's Tables 4 and 5 of the blueprint; both are empty if the
+    blueprint cannot be read, which ``unreadable`` then explains. notes: what the catalogue could not read.
+    """
+
+    name: str
+    licence: str
+    statuses: dict[str, int]
+    checkpoints: int
+    bytes: int
+    execution: dict[str, Any]
+    blueprint: str
+    factors: list[Factor] = field(default_factory=list)
+    constants: list[Factor] = field(default_factory=list)
+    unreadable: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def facts(zoo: Zoo) -> Facts:
+    """Read what a zoo says of itself."""
+    catalogue = zoo.catalogue()
+    summary = catalogue.summary
+    counts = (summary["members"], summary["checkpoints"], summary["bytes"])
+    head = (zoo.name, zoo.licence, *counts, zoo.execution, zoo.blueprint_text)
+    try:
+        return Facts(*head, *_factors(zoo), notes=tuple(catalogue.notes))
+    except BlueprintError as error:
+        return Facts(*head, unreadable=str(error), notes=tuple(catalogue.notes))
+
+
+def _factors(zoo: Zoo) -> tuple[list[Factor], list[Factor]]:
+    from vitzoo.blueprint import expand, factors, load
+    from vitzoo.zoo.layout import BLUEPRINT
+
+    recipes = expand(load(zoo.path / BLUEPRINT))
+    return factors.generating(*recipes), factors.constants(*recipes)

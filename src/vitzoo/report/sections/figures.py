@@ -1,0 +1,67 @@
+"""The figures, each on a white card with a caption that says how to read it."""
+
+from collections.abc import Sequence
+
+from vitzoo.report.drawing import Drawn
+from vitzoo.report.markup import Markup, element, join
+from vitzoo.report.sections.section import Section, scrolling
+from vitzoo.report.svg import inline
+
+#: Heading and caption of each figure.
+CAPTIONS = {
+    "grid": (
+        "The grid of generating factors",
+        "Each row is a backbone and each column a fine-tuning configuration; a cell is the test accuracy of the member "
+        "grown from both. It is Figure 1 of the paper for this zoo.",
+    ),
+    "factors": (
+        "Accuracy by factor",
+        "Every fine-tuned member is a point once in each group. Boxes are quartiles with the median, whiskers reach to "
+        "the extremes, diamonds are means; η² is the share of variance that a factor explains alone.",
+    ),
+    "gap": (
+        "Generalisation gap",
+        "Training minus test accuracy against test accuracy, both evaluated without augmentation. Above the line at "
+        "zero a member does better on what it was trained on. Larger and lighter points have larger learning rates.",
+    ),
+    "curves": (
+        "Learning curves",
+        "Test accuracy over fine-tuning, as training recorded it. Thin lines are members, thick lines with markers "
+        "their mean by learning rate.",
+    ),
+    "map": (
+        "The map of weight space",
+        "Members with similar weights lie near each other. Above, principal components of the backbones’ weights, with "
+        "their share of the variance; below, t-SNE, which keeps neighbours together and in which distances between "
+        "groups and sizes of groups mean nothing. Diamonds are pre-trained backbones.",
+    ),
+    "distances": (
+        "Distances between members",
+        "Every pair of members in the order of their lineage. Families are squares on the diagonal; dark squares off "
+        "it are backbones that are near each other, as those are that began from the same initial weights.",
+    ),
+    "agreement": (
+        "Agreement between members",
+        "Every pair of fine-tuned members in the order of their lineage. Agreement is bounded by accuracy: two members "
+        "that are mostly right must mostly agree. Table 2 has Cohen’s κ beside it.",
+    ),
+}
+
+
+def figures(drawn: Sequence[Drawn]) -> Section:
+    """Return the section; figures that could not be drawn are named with the reason."""
+    shown = [one for one in drawn if one.svg]
+    missing = [element("li", f"{CAPTIONS[one.stem][0]}: not drawn. {one.why}") for one in drawn if not one.svg]
+    parts = [element("ul", *missing, class_="notes")] if missing else []
+    contents = tuple((f"figure-{one.stem}", CAPTIONS[one.stem][0]) for one in shown)
+    return Section("figures", "Figures", join(*parts, *(_figure(one) for one in shown)), contents)
+
+
+def _figure(one: Drawn) -> Markup:
+    heading, caption = CAPTIONS[one.stem]
+    files = join("Also as ", element("code", f"figures/{one.paths[0].name}"))
+    if len(one.paths) > 1:
+        files = join(files, " and ", element("code", f"figures/{one.paths[1].name}"))
+    picture = scrolling(inline(one.svg, f"figure-{one.stem}", f"{one.title}. {caption}"), heading)
+    words = element("figcaption", caption, " ", element("small", files, "."))
+    return element("figure", element("h3", heading), picture, words, id=f"figure-{one.stem}")
