@@ -1,8 +1,8 @@
 """Linear mode connectivity (Frankle et al. 2020): what the loss does on the straight line between two checkpoints.
 
 Two members lie in one basin if no barrier stands between them: children of one backbone often do; networks trained
-from different starts do not, unless their units are permuted to match (Ainsworth et al. 2022). Weights are taken as they
-are.
+from different starts do not, unless their units are permuted to match (Ainsworth et al. 2022). Weights are taken as
+they are.
 """
 
 from collections.abc import Mapping

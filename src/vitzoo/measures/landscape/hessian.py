@@ -56,8 +56,11 @@ def hessian(row: Tensor, arch: Backbone, batches: Batches) -> "HessianLinearOper
 def _curvlinops() -> Any:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of torch.jit, in what curvlinops imports
+            # What curvlinops imports and torch's own first forward derivative still use the deprecated torch.jit.
+            warnings.simplefilter("ignore", DeprecationWarning)
             import curvlinops
+
+            torch.func.jvp(torch.sin, (torch.zeros(1),), (torch.ones(1),))
     except ImportError:
         raise VitzooError(
             "Curvature needs the package curvlinops-for-pytorch, which is not installed. "

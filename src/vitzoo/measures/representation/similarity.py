@@ -101,7 +101,9 @@ def _dataset(selection: Selection, groups: Sequence[tuple[Recipe, list[Row]]], d
     if data_of is not None:
         return inference.recipe_of(selection.zoo.member(data_of)).dataset
     for stage in (FINETUNING, PRETRAINING):
-        found = {recipe.dataset.model_dump_json(): recipe.dataset for recipe, _ in groups if recipe.stage == stage}
+        # A group may hold both stages, so the rows are asked, not the recipe.
+        there = [recipe.dataset for recipe, rows in groups if any(row["stage"] == stage for row in rows)]
+        found = {dataset.model_dump_json(): dataset for dataset in there}
         if len(found) > 1:
             names = ", ".join(dict.fromkeys(repr(dataset.source) for dataset in found.values()))
             raise InputError(
