@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from vitzoo.analysis.levels import text
+from vitzoo.analysis.tables import groups
 from vitzoo.analysis.tables.table import Column, Row, Spread, Table
 from vitzoo.errors import InputError, nearest
 from vitzoo.measures.measurements import DataFrame, Measurements
@@ -34,8 +33,7 @@ def summary(m: Measurements, by: Sequence[str] = ("stage",)) -> Table:
     matrices = {"agreement": m.agreement, "kappa": m.kappa, "distances": m.distances}
     rows = []
     for labels, group in _groups(frame, by):
-        index = group.index.to_numpy()
-        pairs = [_spread(pairs_of(matrices[name], index), unit) for name, _, unit, _ in _PAIRS]
+        pairs = [groups.spread(groups.pairs(matrices[name], group), _factor(unit)) for name, _, unit, _ in _PAIRS]
         rows.append(Row(labels, (len(group), *_spreads(group), *pairs)))
     columns = (Column("n"), *(Column(name, unit, digits) for _, name, unit, digits in (*_COLUMNS, *_PAIRS)))
     return Table("summary", f"{m.zoo}, measured", tuple(by), columns, tuple(rows), _notes(m.scope))
@@ -48,17 +46,6 @@ def by_epoch(frame: DataFrame, name: str, scope: str, by: Sequence[str] = ("stag
     return Table("trajectories", f"{name}, by epoch", (*by, "epoch"), columns, tuple(rows), _notes(scope))
 
 
-def pairs_of(matrix: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Return the values of all pairs of some rows of a symmetric matrix; pairs that cannot be compared are left out.
-
-    >>> pairs_of(np.array([[1, 2, 3], [2, 1, np.nan], [3, np.nan, 1]]), np.array([0, 1, 2])).tolist()
-    [2.0, 3.0]
-    """
-    block = matrix[np.ix_(index, index)]
-    values = block[np.triu_indices(len(index), 1)]
-    return values[~np.isnan(values)]
-
-
 def _groups(frame: DataFrame, by: Sequence[str]) -> list[tuple[tuple[str, ...], DataFrame]]:
     for name in by:
         if name not in frame:
@@ -67,20 +54,12 @@ def _groups(frame: DataFrame, by: Sequence[str]) -> list[tuple[tuple[str, ...], 
     return [(tuple("–" if key != key or key is None else text(key) for key in keys), group) for keys, group in grouped]
 
 
-def _spreads(group: DataFrame) -> list[Spread]:
-    found = []
-    for column, _, unit, _ in _COLUMNS:
-        values = group[column].to_numpy(dtype=float)
-        found.append(_spread(values[~np.isnan(values)], unit))
-    return found
+def _spreads(rows: DataFrame) -> list[Spread]:
+    return [groups.of(rows, column, _factor(unit)) for column, _, unit, _ in _COLUMNS]
 
 
-def _spread(values: np.ndarray, unit: str) -> Spread:
-    scale = 100 if unit else 1
-    if len(values) == 0:
-        return Spread(float("nan"), None, 0)
-    std = float(values.std(ddof=1)) * scale if len(values) > 1 else None
-    return Spread(float(values.mean()) * scale, std, len(values))
+def _factor(unit: str) -> float:
+    return groups.PERCENT if unit else 1.0
 
 
 def _notes(scope: str) -> tuple[str, ...]:

@@ -7,11 +7,15 @@ from typing import Annotated
 
 import typer
 
+from vitzoo.cli.compare import compare
+from vitzoo.cli.curvature import curvature
 from vitzoo.cli.grow import grow
 from vitzoo.cli.ls import ls
 from vitzoo.cli.measure import measure
 from vitzoo.cli.plan import plan
 from vitzoo.cli.show import show
+from vitzoo.cli.similarity import similarity
+from vitzoo.cli.tables import tables
 from vitzoo.cli.verify import verify
 from vitzoo.errors import VitzooError
 
@@ -29,6 +33,10 @@ app.command("ls")(ls)
 app.command("show")(show)
 app.command("verify")(verify)
 app.command("measure")(measure)
+app.command("tables")(tables)
+app.command("compare")(compare)
+app.command("similarity")(similarity)
+app.command("curvature")(curvature)
 
 
 def _print_version(wanted: bool) -> None:
