@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitzoo.errors import IntegrityError
+from vitzoo.errors import InputError, IntegrityError
 from vitzoo.zoo import safetensors_io
 from vitzoo.zoo.layout import MEASURES, STAGING
 from vitzoo.zoo.strict_json import parse
@@ -64,7 +64,7 @@ class Cache:
             return None
         try:
             return safetensors_io.read(path, names)
-        except (IntegrityError, OSError):
+        except (IntegrityError, InputError, OSError):  # InputError: it lacks a name
             return None
 
     def has(self, key: str) -> bool:
