@@ -159,6 +159,21 @@ def test_figures_without_their_data_are_named(zoo: Zoo, measurements: Measuremen
     assert "The test accuracy of none of them is known." in text
 
 
+def test_children_of_unreadable_backbones_are_named(zoo: Zoo, measurements: Measurements, tmp_path: Path) -> None:
+    rows = measurements.members.copy()
+    gone = rows["member"].iloc[0]
+    columns = [name for name in rows if name.startswith("parent_") and name not in ("parent_member", "parent_sha256")]
+    rows.loc[rows["parent_member"] == gone, columns] = None
+    kept = (rows["member"] != gone).to_numpy()
+    square = np.ix_(kept, kept)
+    matrices = {name: getattr(measurements, name)[square] for name in ("distances", "agreement", "kappa")}
+    lacking = replace(measurements, members=rows[kept].reset_index(drop=True), **matrices)
+    text = Page(write(zoo, lacking, tmp_path, day=DAY).index.read_text("utf-8")).text
+    assert (
+        "4 fine-tuned members not in the figures, because the configuration of their backbone cannot be read." in text
+    )
+
+
 def test_zoos_without_children_are_refused(zoo: Zoo, measurements: Measurements, tmp_path: Path) -> None:
     parents = (measurements.members["stage"] == "pretraining").to_numpy()
     square = np.ix_(parents, parents)
