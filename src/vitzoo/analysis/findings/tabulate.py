@@ -1,0 +1,33 @@
+"""Findings as a table."""
+
+from collections.abc import Sequence
+
+from vitzoo.analysis.findings.finding import Finding
+from vitzoo.analysis.tables.table import Column, Row, Table
+
+COLUMNS = (
+    *(Column("Verdict"), Column("Effect"), Column("Value", digits=None)),
+    *(Column("Low", digits=None), Column("High", digits=None), Column("Backbones"), Column("Members")),
+    *(Column("Paper"), Column("Source"), Column("Why"), Column("Key")),
+)
+NOTES = (
+    "Low and high are the limits of a 95 % interval over backbones, the units of replication.",
+    "Every finding stands for itself, without correction for their number.",
+    "“Does not hold” means that this zoo does not show it; the last columns say whether it shows the opposite.",
+)
+
+
+def to_table(findings: Sequence[Finding], left_out: Sequence[str] = ()) -> Table:
+    """Return the findings as a table with one row each; ``left_out`` says what was not counted, a clause each.
+
+    >>> to_table([]).stem
+    'findings'
+    """
+    rows = tuple(_row(finding) for finding in findings)
+    return Table("findings", "Findings of the paper, tested", ("Finding",), COLUMNS, rows, NOTES, tuple(left_out))
+
+
+def _row(found: Finding) -> Row:
+    numbers = (found.value, found.low, found.high, found.backbones, found.members)
+    cells = (found.verdict, found.effect, *numbers, found.paper, found.source, found.why, found.key)
+    return Row((found.statement,), cells)
