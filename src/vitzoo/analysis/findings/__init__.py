@@ -18,7 +18,8 @@ def evaluate(m: Measurements) -> list[Finding]:
     """Test all findings on a zoo as measured, in the paper's order; the same measurements give the same findings.
 
     What a zoo lacks makes a finding "cannot be tested" and raises no error. The paper's Section 3.2 speaks of the
-    refined zoo: pass ``m.refine("test_acc > 0.65")`` for that, and ``m`` for the whole.
+    refined zoo: pass ``m.refine("test_acc > 0.65")`` for that, and ``m`` for the whole. A refined zoo is chosen by
+    accuracy, which the claims about accuracy are of; where the two differ, the whole one is the experiment.
 
     >>> findings = evaluate(measurements)  # doctest: +SKIP
     """
