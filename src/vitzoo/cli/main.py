@@ -13,6 +13,7 @@ from vitzoo.cli.grow import grow
 from vitzoo.cli.ls import ls
 from vitzoo.cli.measure import measure
 from vitzoo.cli.plan import plan
+from vitzoo.cli.report import report
 from vitzoo.cli.show import show
 from vitzoo.cli.similarity import similarity
 from vitzoo.cli.tables import tables
@@ -34,6 +35,7 @@ app.command("show")(show)
 app.command("verify")(verify)
 app.command("measure")(measure)
 app.command("tables")(tables)
+app.command("report")(report)
 app.command("compare")(compare)
 app.command("similarity")(similarity)
 app.command("curvature")(curvature)
