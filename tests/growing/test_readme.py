@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 from little_grow import vitzoo
@@ -23,25 +24,31 @@ def commands() -> list[str]:
 
 def test_there_are_examples() -> None:
     assert len(commands()) >= 6
-    assert len(blocks("python")) == 1
+    assert len(blocks("python")) == 2
 
 
 @pytest.mark.parametrize("command", commands())
-def test_command_runs(command: str, grown: Path, cache: Path) -> None:
+def test_command_runs(command: str, grown: Path, cache: Path, tmp_path: Path) -> None:
     words = shlex.split(command)[1:]
     if words[0] == "grow":
         vitzoo(cache, *words, "--help")  # the demo grows it; here only that the words are understood
         return
-    member = sorted((grown / "pretraining").iterdir())[0].name
-    done = vitzoo(cache, *({"zoos/nano": str(grown), "MEMBER": member}.get(word, word) for word in words))
+    members = iter(sorted(path.name for path in (grown / "pretraining").iterdir()))
+    real = {"zoos/nano": str(grown)}
+    if words[0] == "report":
+        words += ["--out", str(tmp_path)]
+    done = vitzoo(cache, *(next(members) if word == "MEMBER" else real.get(word, word) for word in words))
     assert done.stdout
 
 
-def test_python_runs(grown: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code = blocks("python")[0].replace("zoos/nano", str(grown))
-    scope: dict[str, object] = {}
+def test_python_runs(copy: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cache").symlink_to(cache)
+    code = "\n".join(blocks("python")).replace("zoos/nano", str(copy))
+    scope: dict[str, Any] = {}
     exec(code, scope)  # noqa: S102
     assert type(scope["model"]).__name__ in ("VisionTransformer", "MLPHeadViT")
+    assert len(scope["m"].members) == 10
 
 
 def test_make_targets_and_files_exist() -> None:

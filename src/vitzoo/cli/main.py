@@ -9,6 +9,7 @@ import typer
 
 from vitzoo.cli.compare import compare
 from vitzoo.cli.curvature import curvature
+from vitzoo.cli.findings import findings
 from vitzoo.cli.grow import grow
 from vitzoo.cli.ls import ls
 from vitzoo.cli.measure import measure
@@ -35,6 +36,7 @@ app.command("show")(show)
 app.command("verify")(verify)
 app.command("measure")(measure)
 app.command("tables")(tables)
+app.command("findings")(findings)
 app.command("report")(report)
 app.command("compare")(compare)
 app.command("similarity")(similarity)

@@ -6,10 +6,10 @@ reason; they are the same for every zoo.
 
 from vitzoo.analysis.findings import agreement, learning_rate, marginal, optimizer, parent, task
 from vitzoo.analysis.findings.finding import FAILS, HOLDS, UNTESTABLE, Finding
-from vitzoo.analysis.findings.tabulate import to_table
+from vitzoo.analysis.findings.tabulate import short, to_table
 from vitzoo.measures.measurements import Measurements
 
-__all__ = ["FAILS", "HOLDS", "UNTESTABLE", "Finding", "evaluate", "to_table"]
+__all__ = ["FAILS", "HOLDS", "UNTESTABLE", "Finding", "evaluate", "short", "to_table"]
 
 FAMILIES = (task, agreement, parent, optimizer, learning_rate, marginal)
 
