@@ -1,6 +1,7 @@
 """From a zoo to its measurements, and `vitzoo measure` end to end."""
 
 import json
+import runpy
 import shutil
 from pathlib import Path
 
@@ -122,3 +123,26 @@ def test_exit_codes(zoo: Zoo, cache: Path, capsys: pytest.CaptureFixture[str], m
     spoil(b.checkpoint().path / WEIGHTS, "cut")
     assert run(zoo.path) == 4
     assert b.name in capsys.readouterr().err
+
+
+def test_findings_by_command(
+    zoo: Zoo, cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two backbones are too few to replicate anything, which every finding then says."""
+    monkeypatch.setenv("VITZOO_CACHE", str(cache))
+    assert main(["findings", str(zoo.path), "--json", "--refine", "test_acc >= 0"]) == 0
+    found = json.loads(capsys.readouterr().out)["findings"]
+    assert len(found) == 38 and {one["verdict"] for one in found} == {"cannot be tested"}
+    assert main(["findings", str(zoo.path), "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("**0 of 38 findings of the paper hold**")
+    assert main(["findings", str(zoo.path)]) == 0
+    assert "· cannot be tested: " in capsys.readouterr().out
+
+
+def test_the_readmes_pictures_are_drawn(zoo: Zoo, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script = Path(__file__).parents[2] / "docs" / "figures.py"
+    monkeypatch.setenv("VITZOO_CACHE", str(cache))
+    monkeypatch.setattr("sys.argv", [str(script), str(zoo.path), "--out", str(tmp_path / "out"), "--measured"])
+    runpy.run_path(str(script), run_name="__main__")
+    written = {path.name for path in (tmp_path / "out").iterdir()}
+    assert written == {"grid.svg", "curves.svg", "factors.svg", "distances.svg", "map.png"}
