@@ -7,7 +7,7 @@ from fake_zoo import make_row, make_table
 from scipy import stats
 
 from vitzoo.analysis.factors import by_factor, eta_squared, to_markdown
-from vitzoo.analysis.levels import last_checkpoints, levels, varying
+from vitzoo.analysis.levels import last_checkpoints, levels, text, varying
 from vitzoo.errors import InputError
 
 
@@ -126,3 +126,54 @@ def test_nothing_to_count_is_an_error() -> None:
         by_factor(table.drop(columns="test_acc"))
     with pytest.raises(InputError, match="last checkpoint"):
         by_factor(table.assign(is_last=False))
+
+
+@pytest.fixture
+def orphaned() -> pd.DataFrame:
+    """The fake zoo, of whose first backbone nothing is known but its name and digest."""
+    table = make_table()
+    known = [name for name in table if name.startswith("parent_") and name not in ("parent_member", "parent_sha256")]
+    table.loc[table["parent_member"] == "supervised-42-32", known] = None
+    return table
+
+
+def test_children_of_an_unreadable_backbone_have_levels(orphaned: pd.DataFrame) -> None:
+    rows = last_checkpoints(orphaned)
+    assert len(rows) == 72
+    assert levels(rows, "parent_task") == ["supervised", "contrastive", "–"]
+    assert levels(rows, "backbone") == ["supervised, seed 6312", "contrastive, seed 42", "–, 000000"]
+    table = by_factor(orphaned).set_index(["factor", "level"])
+    assert table.loc[("pre-training task", "–"), "n"] == 24
+    sound = by_factor(orphaned[orphaned["parent_task"].notna()]).set_index(["factor", "level"])
+    tasks = ("pre-training task", "supervised")  # who is of unknown task says nothing about tasks
+    assert table.loc[tasks, "eta_squared"] == pytest.approx(sound.loc[tasks, "eta_squared"])
+
+
+def test_a_zoo_whose_backbones_are_all_unreadable(orphaned: pd.DataFrame) -> None:
+    known = [name for name in orphaned if name.startswith("parent_") and not name.endswith(("member", "sha256"))]
+    for table in (orphaned.drop(columns=known), orphaned.assign(**dict.fromkeys(known))):
+        rows = last_checkpoints(table)
+        assert levels(rows, "parent_task") == ["–"]
+        assert levels(rows, "backbone") == ["–, 000000", "–, 000000 (2)", "–, 000000 (3)"]
+        assert [factor.column for factor in varying(rows)] == ["backbone", "optimizer", "lr", "head", "seed"]
+    nameless = last_checkpoints(orphaned.assign(parent_member=None, parent_sha256=None))
+    assert len(nameless) == 72 and nameless["backbone"].notna().all()
+
+
+def test_backbones_never_share_a_name() -> None:
+    """Three alike in all factors, two of them in the beginning of the digest, and one that is called as they are."""
+    table = pd.concat([by_hand()] * 4, ignore_index=True)
+    table["parent_member"] = np.repeat(["a", "b", "c", "d"], 4)
+    table["parent_sha256"] = np.repeat(["0" * 64, "abcdef" + "0" * 58, "abcdef" + "1" * 58, "2" * 64], 4)
+    table["parent_dataset"] = np.repeat(["x", "x", "x", "x, abcdef"], 4)
+    rows = last_checkpoints(table)
+    assert levels(rows, "backbone") == ["x", "x, abcdef", "x, abcdef (2)", "x, abcdef, 222222"]
+    assert rows.groupby("backbone", observed=True)["parent_member"].nunique().tolist() == [1] * 4
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [(float("inf"), "inf"), (float("-inf"), "-inf"), (123456.0, "123456"), (1234567.5, "1.23457e6"), (True, "True")],
+)
+def test_levels_as_text(level: object, expected: str) -> None:
+    assert text(level) == expected

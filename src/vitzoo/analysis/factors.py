@@ -3,7 +3,7 @@
 Reference: the zoo's paper, Table 2 (accuracy and generalisation gap per configuration after the last epoch).
 """
 
-from vitzoo.analysis.levels import DataFrame, Series, last_checkpoints, levels, text, varying
+from vitzoo.analysis.levels import UNKNOWN, DataFrame, Series, last_checkpoints, levels, text, varying
 
 ALL = "all"
 HEADER = (
@@ -41,13 +41,13 @@ def eta_squared(values: Series, groups: Series) -> float:
 
     η² = Σ_g n_g (x̄_g − x̄)² / Σ_i (x_i − x̄)². It describes these values and is not corrected for the number of
     groups, so a factor with many levels explains some variance by chance, (k − 1) / (n − 1) on average.
-    Values without a group are left out; NaN if the values do not vary.
+    Values without a group, or in the group of the unknown, are left out; NaN if the values do not vary.
 
     >>> import pandas as pd
     >>> eta_squared(pd.Series([1.0, 1.0, 3.0, 3.0]), pd.Series(["a", "a", "b", "b"]))
     1.0
     """
-    known = values.notna() & groups.notna()
+    known = values.notna() & groups.notna() & (groups != UNKNOWN)
     values, groups = values[known], groups[known]
     centred = values - values.mean()
     total = float((centred**2).sum())

@@ -1,6 +1,9 @@
 """Generating factors of fine-tuned members and their levels, as the tables and figures name and order them."""
 
+import math
+from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain, count
 from typing import Any, TypeAlias
 
 from vitzoo.errors import InputError
@@ -10,6 +13,8 @@ DataFrame: TypeAlias = Any
 Series: TypeAlias = Any
 
 TASKS = ("supervised", "contrastive")  # the paper's order; other tasks follow by name
+#: The level of members for which a factor has no value, such as children of a backbone that cannot be read.
+UNKNOWN = "–"
 # What tells backbones apart: column, and how a value is written.
 _BACKBONE = (
     ("parent_task", "{}"),
@@ -56,11 +61,25 @@ def finetuned(table: DataFrame) -> DataFrame:
         rows = rows[rows["test_acc"].notna()]
     if rows.empty or "test_acc" not in rows:
         raise InputError("The zoo has no finished fine-tuned member with a test accuracy. Grow it first.")
-    rows = rows.copy()
+    rows = with_backbones(rows)
     rows["gap"] = rows["train_acc_clean"] - rows["test_acc"] if "train_acc_clean" in rows else float("nan")
+    return rows
+
+
+def with_backbones(rows: DataFrame) -> DataFrame:
+    """Return rows of members with ``parent_task`` and ``backbone``, a short name of the parent, ordered and never null.
+
+    Tasks are in the paper's order, backbones by the factors that tell them apart, what is unknown last. Two parents
+    never have one name. ``rows`` has ``parent_member`` and ``parent_sha256``, the other columns of parents if known.
+    """
+    rows = rows.copy()
+    # Not every row knows its parent: the backbone's config may be damaged, and then all columns of it are empty.
+    task = rows.get("parent_task")
+    rows["parent_task"] = UNKNOWN if task is None else task.astype(object).where(task.notna(), UNKNOWN)
     rows["parent_task"] = _ordered(rows["parent_task"], sorted(rows["parent_task"].unique(), key=_task_rank))
-    names = _backbones(rows)
-    rows["backbone"] = _ordered(rows["parent_member"].map(names), list(names.values()))
+    parent = rows["parent_member"].astype(object).where(rows["parent_member"].notna(), UNKNOWN)
+    names = _backbones(rows.assign(parent_member=parent))
+    rows["backbone"] = _ordered(parent.map(names), list(names.values()))
     return rows
 
 
@@ -84,22 +103,26 @@ def levels(rows: DataFrame, column: str) -> list[Any]:
 
 
 def varying(rows: DataFrame) -> list[Factor]:
-    """Return the factors with at least two levels, in the order in which they are shown."""
-    return [factor for factor in FACTORS if factor.column in rows and len(levels(rows, factor.column)) > 1]
+    """Return the factors with at least two known levels, in the order in which they are shown."""
+    return [f for f in FACTORS if f.column in rows and len({*levels(rows, f.column)} - {UNKNOWN}) > 1]
 
 
 def text(value: Any) -> str:
     """Write a level for people.
 
-    >>> text(0.003), text(1e-4), text(0.0), text(6312), text("adamw")
-    ('3e-3', '1e-4', '0', '6312', 'adamw')
+    >>> text(0.003), text(1e-4), text(0.0), text(6312), text("adamw"), text(None), text(float("nan"))
+    ('3e-3', '1e-4', '0', '6312', 'adamw', '–', '–')
     """
-    if isinstance(value, float):
-        if value == 0 or 0.01 <= abs(value) < 1e5:
-            return f"{value:g}"
-        mantissa, exponent = f"{value:e}".split("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
-    return str(value)
+    if value is None or value != value:
+        return UNKNOWN
+    if not isinstance(value, float) or math.isinf(value):
+        return str(value)
+    if value.is_integer() and abs(value) < 2**53:  # a column of whole numbers with gaps holds floats
+        return str(int(value))
+    if 0.01 <= abs(value) < 1e5:
+        return f"{value:g}"
+    mantissa, exponent = f"{value:e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 def short_backbone(backbone: str, task: str) -> str:
@@ -116,14 +139,23 @@ def _backbones(rows: DataFrame) -> dict[str, str]:
     known = [(column, form) for column, form in _BACKBONE if column in rows]
     columns = [column for column, _ in known]
     parents = rows.drop_duplicates("parent_member").sort_values([*columns, "parent_member"])
-    telling = [(column, form) for column, form in known if parents[column].nunique(dropna=False) > 1]
+    readable = parents[parents["parent_task"] != UNKNOWN]
+    telling = [(column, form) for column, form in known if readable[column].nunique(dropna=False) > 1]
     names: dict[str, str] = {}
     for parent in parents.to_dict("records"):
+        digest = str(parent["parent_sha256"])[:6]
         words = [form.format(text(parent[column])) for column, form in telling]
-        name = ", ".join(words) or str(parent["parent_task"])
-        # Parents that differ in none of these factors are told apart by the digest of their weights.
-        names[parent["parent_member"]] = f"{name}, {parent['parent_sha256'][:6]}" if name in names.values() else name
+        if parent["parent_task"] == UNKNOWN:
+            words = [UNKNOWN, digest]
+        names[parent["parent_member"]] = _unused(", ".join(words) or str(parent["parent_task"]), digest, names.values())
     return names
+
+
+def _unused(name: str, digest: str, taken: Collection[str]) -> str:
+    """Tell parents that differ in none of their factors apart by the digest of their weights, else by a number."""
+    longer = name if name.endswith(digest) else f"{name}, {digest}"
+    candidates = chain((name, longer), (f"{longer} ({number})" for number in count(2)))
+    return next(candidate for candidate in candidates if candidate not in taken)
 
 
 def _ordered(values: Series, order: list[str]) -> Series:

@@ -1,7 +1,7 @@
 """Draw all figures of a zoo and write them to files; what cannot be drawn says why."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,6 @@ def draw_all(table: DataFrame, m: Measurements, out: Path, png: bool = False) ->
     """
     from vitzoo.analysis.figures import FIGURES, MEASURED
 
-    table, m = table[~orphans(table)], without_orphans(m)
     drawers: dict[str, Callable[[], Figure]] = {stem: partial(draw, m) for stem, draw in MEASURED.items()}
     drawers |= {stem: partial(_of_rows, draw, m) for stem, draw in FIGURES.items()}
     drawers["curves"] = partial(FIGURES["curves"], table, m.zoo)
@@ -48,23 +47,6 @@ def draw_all(table: DataFrame, m: Measurements, out: Path, png: bool = False) ->
             yield Drawn(stem, why=str(error))
             continue
         yield _saved(figure, stem, out, png)
-
-
-def orphans(rows: DataFrame) -> DataFrame:
-    """Say which rows are of children of a backbone that cannot be read: they have no place among factors."""
-    children = rows["stage"] == "finetuning"
-    return children & rows["parent_task"].isna() if "parent_task" in rows else children
-
-
-def without_orphans(m: Measurements) -> Measurements:
-    """Return the Measurements of all other members."""
-    import numpy as np
-
-    kept = np.flatnonzero(~orphans(m.members).to_numpy())
-    square = np.ix_(kept, kept)
-    rows = m.members.iloc[kept].reset_index(drop=True)
-    matrices = {name: getattr(m, name)[square] for name in ("distances", "agreement", "kappa")}
-    return replace(m, members=rows, **matrices)
 
 
 def _of_rows(draw: "Callable[[DataFrame, str], Figure]", m: Measurements) -> "Figure":

@@ -68,7 +68,7 @@ def write(
         about.about(said, m, vitzoo.__version__, day),
         findings.findings(found, again, refine or ""),
         tables.tables(built),
-        pictures.figures(drawn, int(drawing.orphans(m.members).sum())),
+        pictures.figures(drawn),
         left_out.left_out(m, said.notes),
     ]
     text = page.page(zoo.name, summary.summary(said, m, found), sections, vitzoo.__version__)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from vitzoo.report import words
 from vitzoo.report.drawing import Drawn
 from vitzoo.report.markup import Markup, element, join
 from vitzoo.report.sections.section import Section, scrolling
@@ -49,16 +48,10 @@ CAPTIONS = {
 }
 
 
-def figures(drawn: Sequence[Drawn], orphans: int = 0) -> Section:
-    """Return the section; figures that could not be drawn are named with the reason.
-
-    ``orphans`` is how many members are in no figure because their backbone cannot be read.
-    """
+def figures(drawn: Sequence[Drawn]) -> Section:
+    """Return the section; figures that could not be drawn are named with the reason."""
     shown = [one for one in drawn if one.svg]
     missing = [element("li", f"{CAPTIONS[one.stem][0]}: not drawn. {one.why}") for one in drawn if not one.svg]
-    if orphans:
-        why = "not in the figures, because the configuration of their backbone cannot be read."
-        missing.append(element("li", f"{words.counted(orphans, 'fine-tuned member')} {why}"))
     parts = [element("ul", *missing, class_="notes")] if missing else []
     contents = tuple((f"figure-{one.stem}", CAPTIONS[one.stem][0]) for one in shown)
     return Section("figures", "Figures", join(*parts, *(_figure(one) for one in shown)), contents)
