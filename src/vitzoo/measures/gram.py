@@ -8,7 +8,7 @@ reference cancels; between others x_i = D_i + D_ref(i), and the inner products o
 import numpy as np
 from scipy.linalg import get_blas_funcs
 
-BLOCK = 8192  # numbers per vector and product: float32 inside, float64 between
+BLOCK = 16384  # numbers per vector and product: float32 inside, float64 between
 #: Below this share of ‖D_i‖² + ‖D_j‖² a squared distance has lost too many of float32's digits.
 CLOSE = 1e-3
 
@@ -21,10 +21,14 @@ class Gram:
     """
 
     def __init__(self, reference: np.ndarray, pairwise: bool = True) -> None:
-        self.pairwise = pairwise
         self.reference = np.asarray(reference)
-        self.products = np.zeros((len(self.reference) if pairwise else 0,) * 2, order="F")
-        self.squares = np.zeros(len(self.reference))
+        members = len(self.reference)
+        self.pairwise = pairwise
+        self.products = np.zeros((members if pairwise else 0,) * 2, order="F")
+        self.squares = np.zeros(members)
+        # Kept between pieces: fresh memory costs as much as the arithmetic.
+        self._differences = np.empty(members * BLOCK, np.float32)
+        self._wide = np.empty(BLOCK)
 
     def add(self, x: np.ndarray) -> None:
         """Take the next piece of all vectors, float32 [M, N]."""
@@ -32,7 +36,8 @@ class Gram:
         members, n = x.shape
         for left in range(0, n, BLOCK):
             width = min(BLOCK, n - left)
-            d, wide = np.empty((members, width), np.float32), np.empty(width)
+            d = self._differences[: members * width].reshape(members, width)
+            wide = self._wide[:width]
             for i, parent in enumerate(self.reference):
                 own = x[i, left : left + width]
                 if parent < 0:

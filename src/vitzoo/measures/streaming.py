@@ -6,8 +6,10 @@ where there is enough to do; each sums moments and inner products over its piece
 
 import os
 import resource
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -16,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from vitzoo.errors import IntegrityError
+from vitzoo.errors import IntegrityError, VitzooError
 from vitzoo.measures import moments
 from vitzoo.measures.gram import Gram
 from vitzoo.measures.scopes import Part, is_head
@@ -87,25 +89,39 @@ def run(
     """Read all pieces once and return the sums; backbone parts must be in all files.
 
     ``reference`` [M] and ``pairwise`` are as ``Gram`` takes them. IntegrityError names a file that is shorter than its
-    header says.
+    header says; VitzooError says that files cannot be opened or that a process was killed.
     """
     total = sum(piece.size * len(piece.rows) * 4 for piece in pieces)
-    workers = 1 if total < ALONE else min(os.cpu_count() or 1, len(pieces))
+    workers = 1 if total < ALONE else min(len(os.sched_getaffinity(0)), len(pieces))
     groups = [
         group for i in range(0, len(pieces), 8 * workers) for group in _deal(pieces[i : i + 8 * workers], workers)
     ]
-    done, found = 0, []
+    done, found = 0, Sums({}, np.zeros(()), np.zeros(()))
+    for group, sums in zip(groups, _each(paths, groups, reference, pairwise, workers), strict=True):
+        found = _add(found, sums)  # at once: with many files each has a large matrix
+        tell(done := done + _bytes(group), total)
+    return Sums({part: moments.merge(rows) for part, rows in found.moments.items()}, found.products, found.squares)
+
+
+def _each(
+    paths: Sequence[Path], groups: Sequence[Sequence[Piece]], reference: np.ndarray, pairwise: bool, workers: int
+) -> Iterator[Sums]:
+    """Yield what ``read`` finds in each group of pieces."""
     if workers == 1:
-        for group in groups:
-            found.append(read(paths, group, reference, pairwise))
-            tell(done := done + _bytes(group), total)
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            results = pool.map(read, *zip(*((paths, group, reference, pairwise) for group in groups), strict=True))
-            for group, sums in zip(groups, results, strict=True):
-                found.append(sums)
-                tell(done := done + _bytes(group), total)
-    return _add(found)
+        yield from (read(paths, group, reference, pairwise) for group in groups)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts) as pool:
+        try:
+            yield from pool.map(read, *zip(*((paths, group, reference, pairwise) for group in groups), strict=True))
+        except BrokenProcessPool:
+            raise VitzooError(
+                "A process that reads weights was killed, probably because memory ran out. What was measured before is "
+                "kept; choose fewer checkpoints with --where, or free memory, and repeat."
+            ) from None
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal signals the whole group; the caller decides
 
 
 def read(paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray, pairwise: bool) -> Sums:
@@ -117,10 +133,12 @@ def read(paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray, 
     with ExitStack() as stack, threadpool_limits(1):
         memory = np.empty(max(len(piece.rows) * piece.size for piece in pieces), np.float32)
         files = {i: stack.enter_context(_opened(paths[i])) for i in {row for piece in pieces for row in piece.rows}}
-        for piece in pieces:
+        for piece, following in zip(pieces, [*pieces[1:], None], strict=True):
             x = memory[: len(piece.rows) * piece.size].reshape(len(piece.rows), piece.size)
             for k, i in enumerate(piece.rows):
                 _fill(x[k], files[i], piece.begins[k], piece.dtypes[k], paths[i])
+            if following is not None:
+                _announce(following, files)
             own = np.full((len(paths), len(moments.COLUMNS)), np.nan)
             own[list(piece.rows)] = moments.of_rows(x)
             partial.setdefault(piece.part, []).append(own)
@@ -169,6 +187,13 @@ def _fill(row: np.ndarray, descriptor: int, begin: int, dtype: str, path: Path) 
         row[:] = (target.astype("<u4") << np.uint32(16)).view("<f4")
     elif dtype != "F32":
         row[:] = target
+
+
+def _announce(piece: Piece, files: Mapping[int, int]) -> None:
+    """Let the system fetch a piece from disk while the one before is worked on."""
+    if hasattr(os, "posix_fadvise"):
+        for i, begin, dtype in zip(piece.rows, piece.begins, piece.dtypes, strict=True):
+            os.posix_fadvise(files[i], begin, piece.size * _width(dtype), os.POSIX_FADV_WILLNEED)
 
 
 def _allow_open_files(count: int) -> None:
