@@ -39,10 +39,10 @@ def between(named: Sequence[tuple[str, np.ndarray] | None], classes: Sequence[in
     """
     size = len(named)
     share, kappa = np.full((size, size), np.nan), np.full((size, size), np.nan)
-    by_images: dict[str, list[int]] = {}
+    by_images: dict[tuple[str, int], list[int]] = {}
     for i, entry in enumerate(named):
         if entry is not None:
-            by_images.setdefault(entry[0], []).append(i)
+            by_images.setdefault((entry[0], len(entry[1])), []).append(i)
     for places in by_images.values():
         stacked = np.stack([entry[1] for i in places if (entry := named[i]) is not None])
         square = np.ix_(places, places)

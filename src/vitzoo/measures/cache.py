@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import InputError, IntegrityError
-from vitzoo.zoo import safetensors_io
-from vitzoo.zoo.layout import MEASURES, STAGING
-from vitzoo.zoo.strict_json import parse
+from vitzoo.zoo import safetensors_io, strict_json
+from vitzoo.zoo.layout import MEASURES, SHA256, STAGING
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from vitzoo.zoo import Zoo
 
 Arrays = dict[str, "np.ndarray"]
+Shape = tuple[int | None, ...]
 ABOUT = "about.json"
 
 
@@ -36,59 +36,64 @@ class Cache:
     def __init__(self, zoo: "Zoo", kind: str, version: int, settings: Mapping[str, Any] | None = None) -> None:
         self.settings = dict(settings or {})
         digest = hashlib.sha256(json.dumps(self.settings, sort_keys=True).encode()).hexdigest()
+        self.root = zoo.path
         self.path = zoo.path / MEASURES / f"{kind}-v{version}" / digest[:16]
-        self.stored = True  # whether results could be written so far
 
     @staticmethod
-    def known(zoo: "Zoo", kind: str, version: int, settings: Mapping[str, Any], field: str) -> list[Any]:
-        """Return the values of one setting under which results are stored, all others being equal; the newest last."""
+    def known(zoo: "Zoo", kind: str, version: int, settings: Mapping[str, Any], field: str) -> list[str]:
+        """Return the texts of one setting under which results are stored, all others being equal; the newest last."""
         wanted = {name: value for name, value in settings.items() if name != field}
         found = []
         for path in (zoo.path / MEASURES / f"{kind}-v{version}").glob(f"*/{ABOUT}"):
             try:
-                stored, written = parse(path.read_bytes(), path), path.stat().st_mtime_ns
+                stored, written = strict_json.read(path), path.stat().st_mtime_ns
             except (IntegrityError, OSError):
                 continue
-            if (
-                isinstance(stored, dict)
-                and field in stored
-                and {k: v for k, v in stored.items() if k != field} == wanted
-            ):
+            others = {k: v for k, v in stored.items() if k != field} if isinstance(stored, dict) else None
+            if others == wanted and isinstance(stored.get(field), str):
                 found.append((written, stored[field]))
         return [value for _, value in sorted(found)]
 
-    def get(self, key: str, names: Iterable[str] | None = None) -> "Arrays | None":
-        """Return the named arrays (default: all) of a key, or ``None`` if they are not there or not readable."""
+    def get(self, key: str, shapes: "Mapping[str, Shape]") -> "Arrays | None":
+        """Return the named arrays of a key, or ``None`` if they are not there, not readable or not of these shapes.
+
+        ``None`` in a shape is any length.
+        """
         path = self._file(key)
         if not path.is_file():
             return None
         try:
-            return safetensors_io.read(path, names)
+            found = safetensors_io.read(path, shapes)
         except (IntegrityError, InputError, OSError):  # InputError: it lacks a name
             return None
-
-    def has(self, key: str) -> bool:
-        """Say whether something is stored under a key."""
-        return self._file(key).is_file()
+        return found if all(_fits(found[name].shape, shape) for name, shape in shapes.items()) else None
 
     def put(self, key: str, arrays: Mapping[str, Any]) -> None:
-        """Store arrays under a key. If the zoo cannot be written to, nothing is stored and ``stored`` becomes false."""
+        """Store arrays under a key, unless the zoo cannot be written to or a link leads out of it."""
         import numpy as np
         from safetensors.numpy import save
 
         path = self._file(key)
         data = save({name: np.asarray(array, order="C") for name, array in arrays.items()})
-        try:
+        if not path.resolve().is_relative_to(self.root.resolve()):
+            return
+        with suppress(OSError):
             path.parent.mkdir(parents=True, exist_ok=True)
             about = self.path / ABOUT
             if not about.exists():
                 _replace(about, json.dumps(self.settings, indent=1, sort_keys=True).encode() + b"\n")
             _replace(path, data)
-        except OSError:
-            self.stored = False
 
     def _file(self, key: str) -> Path:
+        if not SHA256.fullmatch(key):
+            raise IntegrityError(
+                f"{key[:80]!r} is no digest. Remove catalogue.parquet, which says so; it is made again."
+            )
         return self.path / key[:2] / f"{key}.safetensors"
+
+
+def _fits(found: tuple[int, ...], wanted: "Shape") -> bool:
+    return len(found) == len(wanted) and all(want in (None, have) for have, want in zip(found, wanted, strict=True))
 
 
 def joint_key(keys: Iterable[str]) -> str:

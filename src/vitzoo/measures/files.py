@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from vitzoo.errors import VitzooError
+from vitzoo.errors import IntegrityError, VitzooError
 from vitzoo.measures import scopes
-from vitzoo.measures.selection import LeftOut, Row, Selection
+from vitzoo.measures.selection import LeftOut, Row, Selection, reason
 from vitzoo.measures.streaming import Run
 from vitzoo.zoo import Checkpoint, safetensors_io
 from vitzoo.zoo.layout import WEIGHTS
@@ -34,30 +35,36 @@ class WeightFile:
         """Member and epoch, for people."""
         return f"{self.row['member']}, epoch {self.row['epoch']}"
 
-    @property
-    def backbone(self) -> Shapes:
-        """Shapes of all tensors but the head's."""
-        return {name: shape for name, shape in self.shapes.items() if not scopes.is_head(name)}
+    @cached_property
+    def backbone(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """Names and shapes of all tensors but the head's; checkpoints with equal ones have a distance."""
+        return tuple((name, shape) for name, shape in self.shapes.items() if not scopes.is_head(name))
 
 
 def open_all(rows: Iterable[Row], selection: Selection, left_out: list[LeftOut]) -> list[WeightFile]:
-    """Read headers; files that are cut off or no safetensors are added to ``left_out``."""
+    """Read headers; files that are cut off, empty or no safetensors are added to ``left_out``."""
     found = []
     for row in rows:
-        checkpoint = selection.checkpoint(row)
         try:
-            slots = safetensors_io.read_header(checkpoint.path / WEIGHTS)
+            found.append(_open(row, selection.checkpoint(row)))
         except VitzooError as error:
-            left_out.append(LeftOut(f"{row['member']}, epoch {row['epoch']}", str(error).rstrip("."), damaged=True))
-            continue
-        shapes = {name: slot.shape for name, slot in slots.items()}
-        runs = {}
-        for part in scopes.parts(shapes):
-            slot = slots[part.source]
-            width = safetensors_io.DTYPES[slot.dtype][1]
-            runs[part] = Run(slot.begin + part.begin * width, slot.dtype)
-        found.append(WeightFile(row, checkpoint, shapes, runs))
+            why = reason(error, selection.zoo)
+            left_out.append(LeftOut(f"{row['member']}, epoch {row['epoch']}", why, damaged=True))
     return found
+
+
+def _open(row: Row, checkpoint: Checkpoint) -> WeightFile:
+    path = checkpoint.path / WEIGHTS
+    slots = safetensors_io.read_header(path)
+    if not slots or any(0 in slot.shape for slot in slots.values()):
+        raise IntegrityError(f"{path} holds no tensors, or one without numbers.")
+    shapes = {name: slot.shape for name, slot in slots.items()}
+    runs = {}
+    for part in scopes.parts(shapes):
+        slot = slots[part.source]
+        width = safetensors_io.DTYPES[slot.dtype][1]
+        runs[part] = Run(slot.begin + part.begin * width, slot.dtype)
+    return WeightFile(row, checkpoint, shapes, runs)
 
 
 def origins(files: Sequence[WeightFile], selection: Selection) -> list[Row]:
@@ -66,14 +73,15 @@ def origins(files: Sequence[WeightFile], selection: Selection) -> list[Row]:
     wanted = {file.row["parent_sha256"] for file in files} - own - {None}
     if not wanted:
         return []
-    rows = {row["sha256"]: row for row in selection.zoo.rows("stage = 'pretraining'")}
+    columns = ["member", "epoch", "sha256", "parent_sha256"]
+    rows = {row["sha256"]: row for row in selection.zoo.rows(columns=columns)}  # a parent may have parents itself
     return [rows[sha256] for sha256 in sorted(wanted) if sha256 in rows]
 
 
 def distance_of(a: WeightFile, b: WeightFile) -> float:
     """Return the L2 distance of two backbones of one shape, by differences in float64, tensor by tensor."""
     total = 0.0
-    for name in a.backbone:
+    for name, _ in a.backbone:
         x, y = (file.checkpoint.tensors([name])[name].astype(np.float64) for file in (a, b))
         total += float(((x - y) ** 2).sum())
     return total**0.5

@@ -18,17 +18,19 @@ from vitzoo.data.images import Images
 from vitzoo.data.load import load
 from vitzoo.data.order import eval_order
 from vitzoo.data.pipeline import Pipeline
-from vitzoo.errors import InputError, IntegrityError
-from vitzoo.measures.selection import Row, Selection
+from vitzoo.errors import BlueprintError, DataError, InputError, IntegrityError
+from vitzoo.measures.selection import LeftOut, Row, Selection, reason
 from vitzoo.model.layout import Layout
 from vitzoo.model.shapes import tokens
 from vitzoo.model.vit import forward
+from vitzoo.training.evaluate import Beat
 from vitzoo.zoo import Checkpoint, Member
 from vitzoo.zoo.layout import CONFIG, WEIGHTS
 
 #: Tokens that one batch of all members of a stack works on: less starves the device, more spills its caches.
 TOKENS = {"cpu": 8192, "cuda": 1 << 20}
 SMALLEST = 32  # images in a batch, as long as one member alone does not need more tokens
+MEMORY = 1 << 29  # bytes of weights and outputs of a stack, as long as one member alone does not need more
 SPLITS = ("test", "train")
 
 
@@ -44,29 +46,62 @@ class Places:
         """Load a recipe's data set; DataError says what is missing and where to put it."""
         return load(recipe.dataset, recipe.architecture.image_size, self.data, self.cache, self.download)
 
+    def labelled(self, recipe: Recipe) -> Images:
+        """Load a recipe's data set for a loss on its labels; DataError also if a model has no output for a class."""
+        images, outputs = self.images(recipe), recipe.architecture.head.outputs
+        if recipe.hyperparameters.task == "supervised" and outputs is not None and images.classes > outputs:
+            raise DataError(
+                f"The images of {recipe.dataset.source!r} at hand have {images.classes} classes, but the model has "
+                f"{outputs} outputs, so it was trained on others. Put those in their place."
+            )
+        return images
+
+    @property
+    def names(self) -> dict[Path, str]:
+        """What the directories are called where the machine's own must not be named."""
+        return {self.data: "$VITZOO_DATA", self.cache: "$VITZOO_CACHE"}
+
 
 def recipe_of(member: Member) -> Recipe:
     """Return a member's recipe; InputError if its config describes no model that vitzoo runs."""
+    where = f"{member.path / CONFIG} describes no model that vitzoo runs"
     try:
-        return Recipe.model_validate_json(json.dumps(member.recipe))
+        recipe = Recipe.model_validate_json(json.dumps(member.recipe))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
-        where = member.path / CONFIG
-        raise InputError(f"{where} describes no model that vitzoo runs: {field}: {first['msg']}.") from None
+        raise InputError(f"{where}: {field}: {first['msg']}.") from None
+    if recipe.architecture.head.outputs is None:
+        raise InputError(f"{where}: the number of outputs of its head is not known.")
+    return recipe
 
 
-def groups(selection: Selection) -> Iterator[tuple[Recipe, list[Row]]]:
-    """Group checkpoints that are evaluated alike: the same architecture, data, task and treatment of test images."""
-    recipes: dict[str, Recipe] = {}
+def groups(selection: Selection, left_out: list[LeftOut]) -> list[tuple[Recipe, list[Row]]]:
+    """Group checkpoints that are evaluated alike: the same architecture, data, task and treatment of test images.
+
+    Checkpoints of members that are no model vitzoo runs are added to ``left_out``.
+    """
+    recipes: dict[str, Recipe | str] = {}
     found: dict[str, tuple[Recipe, list[Row]]] = {}
     for row in selection.rows:
         if row["member"] not in recipes:
-            recipes[row["member"]] = recipe_of(selection.zoo.member(row["member"]))
+            recipes[row["member"]] = _recipe_or_reason(row, selection)
         recipe = recipes[row["member"]]
+        if isinstance(recipe, str):
+            left_out.append(LeftOut(f"{row['member']}, epoch {row['epoch']}", recipe))
+            continue
         key = json.dumps(evaluation(recipe), sort_keys=True)
         found.setdefault(key, (recipe, []))[1].append(row)
-    yield from found.values()
+    return list(found.values())
+
+
+def _recipe_or_reason(row: Row, selection: Selection) -> Recipe | str:
+    try:
+        recipe = recipe_of(selection.member(row))
+        pipeline_of(recipe, 1)  # says so if augmentation and image size do not go together
+    except (BlueprintError, InputError, IntegrityError) as error:
+        return reason(error, selection.zoo)
+    return recipe
 
 
 def evaluation(recipe: Recipe) -> dict[str, Any]:
@@ -125,9 +160,11 @@ def pipeline_of(recipe: Recipe, classes: int) -> Pipeline:
     )
 
 
-def stack_size(recipe: Recipe, device: str = "cpu") -> int:
-    """Return how many members like this one to run together."""
-    return max(1, TOKENS[device] // (SMALLEST * tokens(recipe.architecture)))
+def stack_size(recipe: Recipe, images: int, device: str = "cpu", batch: int = SMALLEST) -> int:
+    """Return how many members like this one to run together on so many images, at least ``batch`` at a time."""
+    arch = recipe.architecture
+    each = 4 * (Layout.of(arch).width + images * (arch.head.outputs or 0))
+    return max(1, min(TOKENS[device] // (batch * tokens(arch)), MEMORY // each))
 
 
 def batches(recipe: Recipe, classes: int, split: DeviceSplit, size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -139,9 +176,15 @@ def batches(recipe: Recipe, classes: int, split: DeviceSplit, size: int) -> Iter
 
 
 @torch.inference_mode()
-def logits(params: Mapping[str, Tensor], recipe: Recipe, classes: int, split: DeviceSplit) -> np.ndarray:
-    """Return the outputs of a population on a whole split, float32 [K, N, C]."""
-    members = next(iter(params.values())).shape[0]
-    size = max(1, TOKENS[split.device.type] // (members * tokens(recipe.architecture)))
-    parts = [forward(params, images, recipe.architecture) for images, _ in batches(recipe, classes, split, size)]
-    return torch.cat(parts, dim=1).cpu().numpy()
+def logits(
+    params: Mapping[str, Tensor], recipe: Recipe, classes: int, split: DeviceSplit, beat: Beat = lambda share: None
+) -> np.ndarray:
+    """Return the outputs of a population on a whole split, float32 [K, N, C]; ``beat`` is as for ``evaluate``."""
+    members, arch = next(iter(params.values())).shape[0], recipe.architecture
+    size = max(1, TOKENS[split.device.type] // (members * tokens(arch)))
+    found, done = np.empty((members, len(split), arch.head.outputs or 0), np.float32), 0
+    for images, labels in batches(recipe, classes, split, size):
+        beat(1.0)
+        found[:, done : done + len(labels)] = forward(params, images, arch).cpu().numpy()
+        done += len(labels)
+    return found

@@ -4,26 +4,40 @@ Supervised members give classes, kept with their logits; contrastive ones (the p
 because what they predict is which two views of a batch belong together.
 """
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 import numpy as np
 import torch
 
 from vitzoo.blueprint.recipe import Recipe
+from vitzoo.data.device import DeviceSplit
 from vitzoo.data.images import Images
 from vitzoo.errors import DataError, InputError, IntegrityError
-from vitzoo.measures.cache import Arrays, Cache
-from vitzoo.measures.inference import Places, evaluation, groups, logits, pipeline_of, read_row, split_of, stack_size
-from vitzoo.measures.selection import LeftOut, Row, Selection
+from vitzoo.measures.cache import Arrays, Cache, Shape
+from vitzoo.measures.inference import (
+    SMALLEST,
+    Places,
+    evaluation,
+    groups,
+    logits,
+    pipeline_of,
+    read_row,
+    split_of,
+    stack_size,
+)
+from vitzoo.measures.selection import LeftOut, Row, Selection, reason
 from vitzoo.model.layout import Layout
+from vitzoo.training.evaluate import Beat
 from vitzoo.training.evaluate import evaluate as score
-from vitzoo.training.objectives import OBJECTIVES
+from vitzoo.training.objectives import OBJECTIVES, Objective
 
 VERSION = 1
+BLOCK = 1 << 20  # logits at a time that are looked at in float64
 Tell = Callable[[int, int], None]  # (done, total), in checkpoints
 Key = tuple[str, int]  # member and epoch
 
@@ -65,15 +79,33 @@ def predict(
     not at hand, cached predictions are used and a note says that the images could not be compared. Checkpoints with
     damaged bytes are left out, and those that have neither data nor cached predictions.
     """
-    result = Predictions()
-    jobs = [_Job(recipe, rows, selection, places, split, device, result) for recipe, rows in groups(selection)]
+    result, splits = Predictions(), Splits(split, device)
+    jobs = [
+        _Job(recipe, rows, selection, places, splits, result) for recipe, rows in groups(selection, result.left_out)
+    ]
     missing = [(job, part) for job in jobs for part in job.missing()]
     total, done = sum(len(part) for _, part in missing), 0
-    with _workers(len(missing), device) as pool:
-        for (_, part), _found in zip(missing, pool.map(lambda item: item[0].compute(item[1]), missing), strict=True):
+    with _workers(len(missing), device) as (pool, beat):
+        outcomes = pool.map(lambda item: item[0].compute(item[1], beat), missing)
+        for (job, part), outcome in zip(missing, outcomes, strict=True):
+            job.take(part, outcome)
             done += len(part)
             tell(done, total)
     return result
+
+
+class Splits:
+    """One split of every data set that is asked for, once on the device, whoever is evaluated on it."""
+
+    def __init__(self, name: str, device: str) -> None:
+        self.name, self.device = name, device
+        self._ready: dict[str, DeviceSplit] = {}
+
+    def of(self, images: Images) -> DeviceSplit:
+        """Return the split of a data set, ready to be gathered from."""
+        if images.fingerprint not in self._ready:
+            self._ready[images.fingerprint] = split_of(images, self.name, self.device)
+        return self._ready[images.fingerprint]
 
 
 class _Job:
@@ -85,95 +117,126 @@ class _Job:
         rows: Sequence[Row],
         selection: Selection,
         places: Places,
-        split: str,
-        device: str,
+        splits: Splits,
         result: Predictions,
     ) -> None:
-        self.recipe, self.rows, self.selection, self.split, self.device = recipe, rows, selection, split, device
+        self.recipe, self.rows, self.selection, self.splits = recipe, rows, selection, splits
         self.result, self.layout = result, Layout.of(recipe.architecture)
         self.images, fingerprint = self._images(places)
         self.cache = Cache(selection.zoo, "predictions", VERSION, self._settings(fingerprint))
-        self.name = f"{fingerprint}-{split}-{recipe.architecture.head.outputs}"
-        self._data: Any = None
+        self.name = f"{fingerprint}-{splits.name}-{recipe.architecture.head.outputs}"
 
     def missing(self) -> list[list[Row]]:
         """Take what is cached; return the rest in stacks."""
         left = []
         for row in self.rows:
-            cached = self.cache.get(row["sha256"], self._names())
-            if cached is not None:
+            cached = self.cache.get(row["sha256"], self._shapes())
+            if cached is not None and self._is_sound(cached):
                 self._keep(row, cached)
             elif self.images is not None:
                 left.append(row)
-        size = stack_size(self.recipe, self.device)
-        stacks = [left[i : i + size] for i in range(0, len(left), size)]
-        if stacks:
-            assert self.images is not None
-            self._data = split_of(self.images, self.split, self.device)  # before threads ask for it
-            labels = self.images.y_test if self.split == "test" else self.images.y_train
-            self.cache.put(self.images.fingerprint, {"labels": labels})
-        return stacks
+        if not left or self.images is None:
+            return []
+        self.cache.put(self.images.fingerprint, {"labels": self._labels(self.images)})
+        data = self.splits.of(self.images)  # before threads ask for it
+        size = stack_size(self.recipe, len(data), self.splits.device, self._least())
+        return [left[i : i + size] for i in range(0, len(left), size)]
 
-    def compute(self, rows: Sequence[Row]) -> None:
-        """Evaluate the sound checkpoints among some as one stack and cache what comes out."""
-        sound, weights = [], []
-        for row in rows:
-            try:
-                weights.append(read_row(self.selection.checkpoint(row), self.layout))
-                sound.append(row)
-            except (IntegrityError, InputError) as error:
-                self._leave_out(row, str(error).rstrip("."), damaged=True)
-        if not sound:
-            return
-        params = self.layout.views(torch.stack(weights).to(self.device))
-        outcomes = self._supervised(params) if self.recipe.hyperparameters.task == "supervised" else self._other(params)
-        for row, arrays in zip(sound, outcomes, strict=True):
-            if np.isfinite(arrays["loss"]):
-                self.cache.put(row["sha256"], arrays)
-                self._keep(row, arrays)
+    def compute(self, rows: Sequence[Row], beat: Beat) -> list[Arrays | LeftOut]:
+        """Evaluate the sound checkpoints among some as one stack and cache what comes out, or say why nothing does."""
+        read = [self._read(row) for row in rows]
+        sound = [weights for weights in read if isinstance(weights, torch.Tensor)]
+        outcomes: Iterator[Arrays] = iter(())
+        if sound:
+            outcomes = self._evaluated(self.layout.views(torch.stack(sound).to(self.splits.device)), beat)
+        found = [each if isinstance(each, LeftOut) else next(outcomes) for each in read]
+        return [self._cached(row, one) for row, one in zip(rows, found, strict=True)]
+
+    def take(self, rows: Sequence[Row], outcomes: Sequence[Arrays | LeftOut]) -> None:
+        """Add to the result what was computed."""
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if isinstance(outcome, LeftOut):
+                self.result.left_out.append(outcome)
             else:
-                self._leave_out(row, "its outputs are not finite")
-        self.result.computed += len(sound)
+                self.result.computed += 1
+                self._keep(row, outcome)
 
-    def _supervised(self, params: dict[str, torch.Tensor]) -> list[Arrays]:
-        assert self.images is not None
-        labels = self.images.y_test if self.split == "test" else self.images.y_train
-        outputs = logits(params, self.recipe, self.images.classes, self._data)
-        return [describe(one, labels) for one in outputs]
+    def _read(self, row: Row) -> torch.Tensor | LeftOut:
+        try:
+            return read_row(self.selection.checkpoint(row), self.layout)
+        except (IntegrityError, InputError) as error:
+            return _left_out(row, reason(error, self.selection.zoo), damaged=True)
 
-    def _other(self, params: dict[str, torch.Tensor]) -> list[Arrays]:
+    def _cached(self, row: Row, outcome: Arrays | LeftOut) -> Arrays | LeftOut:
+        """Cache an outcome; return what is kept in memory of it, which is all but the logits."""
+        if isinstance(outcome, LeftOut):
+            return outcome
+        if not np.isfinite(outcome["loss"]):
+            return _left_out(row, "its outputs are not finite")
+        self.cache.put(row["sha256"], outcome)
+        return {name: outcome[name] for name in self._shapes()}
+
+    def _evaluated(self, params: dict[str, torch.Tensor], beat: Beat) -> Iterator[Arrays]:
         assert self.images is not None
-        objective = OBJECTIVES[self.recipe.hyperparameters.task](
-            self.recipe, pipeline_of(self.recipe, self.images.classes)
-        )
+        data = self.splits.of(self.images)
+        if self.recipe.hyperparameters.task == "supervised":
+            labels = self._labels(self.images)
+            yield from (describe(one, labels) for one in logits(params, self.recipe, self.images.classes, data, beat))
+            return
         # The same draws as when the zoo was grown, so that the score can be compared with the recorded one.
-        loss, accuracy = score(params, self.recipe.architecture, objective, self._data, (self.split,))
-        pairs = zip(loss.tolist(), accuracy.tolist(), strict=True)
-        return [{"loss": np.array(a), "accuracy": np.array(b)} for a, b in pairs]
+        loss, accuracy = score(params, self.recipe.architecture, self._objective(), data, (self.splits.name,), beat)
+        for a, b in zip(loss.tolist(), accuracy.tolist(), strict=True):
+            yield {"loss": np.array(a), "accuracy": np.array(b)}
 
-    def _names(self) -> list[str]:
-        return ["loss", "accuracy", *(["classes"] if self.recipe.hyperparameters.task == "supervised" else [])]
+    def _objective(self) -> Objective:
+        assert self.images is not None
+        pipeline = pipeline_of(self.recipe, self.images.classes)
+        return OBJECTIVES[self.recipe.hyperparameters.task](self.recipe, pipeline)
+
+    def _least(self) -> int:
+        """Images that a member must see at a time: contrastive ones are compared within the batches of training."""
+        if self.recipe.hyperparameters.task == "supervised":
+            return SMALLEST
+        objective = self._objective()
+        return objective.test_batch_size * objective.hyper.views
+
+    def _labels(self, images: Images) -> np.ndarray:
+        return images.y_test if self.splits.name == "test" else images.y_train
+
+    def _shapes(self) -> dict[str, Shape]:
+        found: dict[str, Shape] = {"loss": (), "accuracy": ()}
+        if self.recipe.hyperparameters.task == "supervised":
+            found["classes"] = (None if self.images is None else len(self._labels(self.images)),)
+        return found
+
+    def _is_sound(self, arrays: Arrays) -> bool:
+        """Say whether cached classes are classes: the zoo, and its cache, may come from a stranger."""
+        classes = arrays.get("classes")
+        outputs = self.recipe.architecture.head.outputs or 0
+        return classes is None or (classes.dtype.kind == "u" and (classes.size == 0 or int(classes.max()) < outputs))
 
     def _keep(self, row: Row, arrays: Arrays) -> None:
         found = Prediction(float(arrays["loss"]), float(arrays["accuracy"]), self.name, arrays.get("classes"))
         self.result.found[row["member"], row["epoch"]] = found
 
-    def _leave_out(self, row: Row, why: str, damaged: bool = False) -> None:
-        self.result.left_out.append(LeftOut(f"{row['member']}, epoch {row['epoch']}", why, damaged))
-
     def _settings(self, fingerprint: str) -> dict[str, Any]:
-        return {**evaluation(self.recipe), "split": self.split, "precision": "float32", "fingerprint": fingerprint}
+        return {
+            **evaluation(self.recipe),
+            "split": self.splits.name,
+            "precision": "float32",
+            "fingerprint": fingerprint,
+        }
 
     def _images(self, places: Places) -> tuple[Images | None, str]:
         """Load the data; where it is not at hand, return the fingerprint of the newest cached predictions."""
         source = self.recipe.dataset.source
         known = Cache.known(self.selection.zoo, "predictions", VERSION, self._settings(""), "fingerprint")
         try:
-            images = places.images(self.recipe)
+            images = places.labelled(self.recipe)
         except DataError as error:
             if not known:
                 what = f"predictions of {len(self.rows)} checkpoints trained on {source!r}"
-                self.result.left_out.append(LeftOut(what, str(error).rstrip(".")))
+                self.result.left_out.append(LeftOut(what, reason(error, self.selection.zoo, places.names)))
                 return None, ""
             self._note(f"The images of {source!r} are not at hand, so cached predictions are used unchecked.")
             return None, known[-1]
@@ -199,28 +262,50 @@ def describe(outputs: np.ndarray, labels: np.ndarray) -> Arrays:
     >>> float(kept["accuracy"]), kept["classes"].tolist(), kept["logits"].tolist()
     (0.5, [1, 0], [[-2.0, 0.0], [0.0, -2.0]])
     """
-    wide = outputs.astype(np.float64)
-    wide -= wide.max(axis=1, keepdims=True)
+    images, outputs_each = outputs.shape
     classes = outputs.argmax(axis=1)
-    loss = np.log(np.exp(wide).sum(axis=1)) - wide[np.arange(len(labels)), labels]
-    kept = np.clip(wide, np.finfo(np.float16).min, 0).astype(np.float16)
-    kind = np.min_scalar_type(outputs.shape[1] - 1)
+    loss, kept = np.empty(images), np.empty(outputs.shape, np.float16)
+    step = max(1, BLOCK // outputs_each)
+    for start in range(0, images, step):  # all at once would need several times the memory of the logits
+        part = slice(start, start + step)
+        wide = outputs[part].astype(np.float64)
+        wide -= wide.max(axis=1, keepdims=True)
+        kept[part] = np.clip(wide, np.finfo(np.float16).min, 0)
+        loss[part] = np.log(np.exp(wide).sum(axis=1)) - wide[np.arange(len(wide)), labels[part]]
     return {
         "loss": np.array(loss.mean()),
         "accuracy": np.array((classes == labels).mean()),
-        "classes": classes.astype(kind),
+        "classes": classes.astype(np.min_scalar_type(outputs_each - 1)),
         "logits": kept,
     }
 
 
+def _left_out(row: Row, why: str, damaged: bool = False) -> LeftOut:
+    return LeftOut(f"{row['member']}, epoch {row['epoch']}", why, damaged)
+
+
 @contextmanager
-def _workers(jobs: int, device: str) -> Any:
-    """Give a pool of threads over the cores, each stack on one of them; with fewer stacks than cores, all to each."""
-    cores = torch.get_num_threads()
+def _workers(jobs: int, device: str) -> Iterator[tuple[ThreadPoolExecutor, Beat]]:
+    """Give a pool of threads over the cores, each stack on one of them; with fewer stacks than cores, all to each.
+
+    What runs in them calls the second thing before every batch; it raises once the caller was interrupted, who would
+    otherwise wait for stacks that take minutes.
+    """
+    cores, stopped = torch.get_num_threads(), Event()
     threads = max(1, min(jobs, cores)) if device == "cpu" else 1
+
+    def beat(share: float) -> None:
+        if stopped.is_set():
+            raise CancelledError
+
     torch.set_num_threads(max(1, cores // threads))
     try:
         with ThreadPoolExecutor(threads) as pool:
-            yield pool
+            try:
+                yield pool, beat
+            except BaseException:
+                stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
     finally:
         torch.set_num_threads(cores)

@@ -13,9 +13,9 @@ import numpy as np
 
 from vitzoo.errors import VitzooError
 from vitzoo.measures import scopes
-from vitzoo.measures.cache import Arrays, Cache
+from vitzoo.measures.cache import Arrays, Cache, Shape
 from vitzoo.measures.files import WeightFile, open_all
-from vitzoo.measures.selection import LeftOut, Selection
+from vitzoo.measures.selection import LeftOut, Selection, reason
 
 VERSION = 1
 LEVELS = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -44,6 +44,7 @@ def quantiles(selection: Selection, tell: Tell = lambda done, total: None) -> Qu
     files = open_all(selection.rows, selection, found.left_out)
     with ThreadPoolExecutor(THREADS) as pool:
         for done, (file, result) in enumerate(zip(files, pool.map(_one, files), strict=True), 1):
+            tell(done, len(files))
             if isinstance(result, LeftOut):
                 found.left_out.append(result)
                 continue
@@ -52,7 +53,6 @@ def quantiles(selection: Selection, tell: Tell = lambda done, total: None) -> Qu
             found.parts[file.sha256] = [part.name for part in file.runs]
             found.each[file.sha256] = arrays["each"]
             found.scopes[file.sha256] = {name: arrays[name] for name in scopes.SCOPES}
-            tell(done, len(files))
     return found
 
 
@@ -89,14 +89,15 @@ def _one(file: WeightFile) -> "tuple[Arrays, bool] | LeftOut":
     """Return a checkpoint's quantiles and whether they were computed now, or why there are none."""
     settings = {"parts": [[part.name, list(part.shape)] for part in file.runs], "levels": list(LEVELS)}
     cache = Cache(file.checkpoint.member.zoo, "quantiles", VERSION, settings)
-    if (cached := cache.get(file.sha256)) is not None:
+    shapes: dict[str, Shape] = {"each": (len(file.runs), len(LEVELS)), **dict.fromkeys(scopes.SCOPES, (len(LEVELS),))}
+    if (cached := cache.get(file.sha256, shapes)) is not None:
         return cached, False
     try:
         file.checkpoint.check()
         tensors = file.checkpoint.tensors()
     except VitzooError as error:
-        return LeftOut(file.name, str(error).rstrip("."), damaged=True)
-    flat = {name: tensor.reshape(-1) for name, tensor in tensors.items()}
+        return LeftOut(file.name, reason(error, file.checkpoint.member.zoo), damaged=True)
+    flat = {name: tensor.reshape(-1).astype(np.float32, copy=False) for name, tensor in tensors.items()}
     ordered = {part: np.sort(flat[part.source][part.begin : part.begin + part.size]) for part in file.runs}
     if any(not np.isfinite(values[[0, -1]]).all() for values in ordered.values()):
         return LeftOut(file.name, "it holds values that are not finite", damaged=True)
@@ -104,7 +105,9 @@ def _one(file: WeightFile) -> "tuple[Arrays, bool] | LeftOut":
     arrays = {"each": np.stack(list(each.values()))}
     for scope in scopes.SCOPES.values():
         inside = [part for part in file.runs if scope.holds(part.name, part.shape)]
-        if scope.how == scopes.AVERAGED:
+        if not inside:
+            arrays[scope.name] = np.full(len(LEVELS), np.nan)
+        elif scope.how == scopes.AVERAGED:
             arrays[scope.name] = np.mean([each[part] for part in inside], axis=0)
         else:
             arrays[scope.name] = of_sorted(_few([ordered[part] for part in inside]))

@@ -43,7 +43,7 @@ class Scope:
         if self.name == "backbone":
             return not is_head(name)
         if self.name in ("matrices", "square"):
-            matrix = _BLOCK_MATRIX.fullmatch(name) is not None
+            matrix = _BLOCK_MATRIX.fullmatch(name) is not None and len(shape) == 2
             return matrix and (self.name == "matrices" or shape[0] == shape[1])
         return True
 
@@ -80,7 +80,7 @@ def parts(shapes: Mapping[str, tuple[int, ...]]) -> list[Part]:
     """
     found = []
     for name, shape in shapes.items():
-        if "attn.qkv." not in name or shape[0] % 3:
+        if "attn.qkv." not in name or not shape or shape[0] % 3:
             found.append(Part(name, name, 0, shape))
             continue
         third = (shape[0] // 3, *shape[1:])

@@ -1,10 +1,13 @@
 """Which checkpoints are measured, and what is left out and why: an analysis runs on what is sound and says the rest."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vitzoo.errors import InputError, VitzooError
+from vitzoo.errors import InputError, IntegrityError, VitzooError
 
 if TYPE_CHECKING:
     from vitzoo.zoo import Checkpoint, Member, Zoo
@@ -40,16 +43,43 @@ class Selection:
     rows: list[Row]
     left_out: list[LeftOut]
 
+    def member(self, row: Row) -> "Member":
+        """Return the member of one of the rows; IntegrityError if the catalogue made it up."""
+        if row["member"] not in self._members:
+            raise IntegrityError(
+                f"The catalogue names {row['member']!r}, which is no member. Remove catalogue.parquet."
+            )
+        return self._members[row["member"]]
+
     def checkpoint(self, row: Row) -> "Checkpoint":
-        """Return the checkpoint of one of the rows."""
+        """Return the checkpoint of one of the rows; IntegrityError if its digest is not that of the row.
+
+        What is computed is kept under the row's digest, so it must not come from other weights.
+        """
         from vitzoo.zoo import Checkpoint
 
-        return Checkpoint(self.zoo.member(row["member"]), row["epoch"])
+        found = Checkpoint(self.member(row), row["epoch"])
+        if found.sha256 != row["sha256"]:
+            raise IntegrityError(f"{found.path} was changed after the catalogue was made. Remove catalogue.parquet.")
+        return found
 
-    def without(self, left_out: Iterable[LeftOut], shas: set[str]) -> "Selection":
-        """Return the selection without the checkpoints of these digests, which ``left_out`` speaks of."""
-        rows = [row for row in self.rows if row["sha256"] not in shas]
-        return Selection(self.zoo, rows, [*self.left_out, *left_out])
+    @cached_property
+    def _members(self) -> "dict[str, Member]":
+        return {member.name: member for member in self.zoo.members()}
+
+
+def reason(error: Exception, zoo: "Zoo", others: Mapping[Path, str] | None = None) -> str:
+    """Return an error's text as a clause that names no directory of this machine, since it may be published.
+
+    Paths in the zoo become relative to it, and those in ``others`` begin with the name given there.
+    """
+    text = str(error).rstrip(".")
+    for place, name in {zoo.path: "", **(others or {})}.items():
+        if str(place) != ".":  # what lies there has no beginning to cut off
+            # A path may be relative, and its letters the end of another word.
+            pattern = rf"(?<![\w./-]){re.escape(str(place))}(?:(/)|(?![\w-]))"
+            text = re.sub(pattern, lambda m, name=name: name + (m[1] or "") if name else "" if m[1] else ".", text)
+    return text
 
 
 def select(zoo: "Zoo", epochs: Epochs = LAST, where: str | None = None) -> Selection:
@@ -91,7 +121,7 @@ def _damage(member: "Member", readable: set[int]) -> list[LeftOut]:
         member.status  # noqa: B018  (reads config and results)
         missing = [checkpoint for checkpoint in member.checkpoints() if checkpoint.epoch not in readable]
     except (VitzooError, OSError) as error:
-        return [LeftOut(member.name, _clause(error), damaged=True)]
+        return [LeftOut(member.name, reason(error, member.zoo), damaged=True)]
     found = []
     for checkpoint in missing:
         try:
@@ -99,7 +129,7 @@ def _damage(member: "Member", readable: set[int]) -> list[LeftOut]:
         except (VitzooError, OSError) as error:
             last = checkpoint.epoch == member.epochs()[-1]
             name = member.name if last else f"{member.name}, epoch {checkpoint.epoch}"
-            found.append(LeftOut(name, _clause(error), damaged=True))
+            found.append(LeftOut(name, reason(error, member.zoo), damaged=True))
     return found
 
 
@@ -116,7 +146,3 @@ def _planned(zoo: "Zoo", where: str | None, readable: set[str], known: set[str])
         return []
     names = [member.name for member in zoo.members() if member.name not in readable | known]
     return [LeftOut(name, "it has no checkpoint yet") for name in names]
-
-
-def _clause(error: Exception) -> str:
-    return str(error).rstrip(".")

@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from errno import EMFILE
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -92,15 +93,19 @@ def run(
     header says; VitzooError says that files cannot be opened or that a process was killed.
     """
     total = sum(piece.size * len(piece.rows) * 4 for piece in pieces)
-    workers = 1 if total < ALONE else min(len(os.sched_getaffinity(0)), len(pieces))
+    workers = 1 if total < ALONE else min(_cores(), len(pieces))
     groups = [
         group for i in range(0, len(pieces), 8 * workers) for group in _deal(pieces[i : i + 8 * workers], workers)
     ]
-    done, found = 0, Sums({}, np.zeros(()), np.zeros(()))
+    done, products, squares = 0, np.zeros((len(reference) if pairwise else 0,) * 2), np.zeros(len(reference))
+    partial: dict[Part, list[np.ndarray]] = {}
     for group, sums in zip(groups, _each(paths, groups, reference, pairwise, workers), strict=True):
-        found = _add(found, sums)  # at once: with many files each has a large matrix
+        products += sums.products  # at once: with thousands of files each is large
+        squares += sums.squares
+        for part, values in sums.moments.items():
+            partial.setdefault(part, []).append(values)
         tell(done := done + _bytes(group), total)
-    return Sums({part: moments.merge(rows) for part, rows in found.moments.items()}, found.products, found.squares)
+    return Sums(_merged(partial), products, squares)
 
 
 def _each(
@@ -120,6 +125,10 @@ def _each(
             ) from None
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal signals the whole group; the caller decides
 
@@ -130,7 +139,8 @@ def read(paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray, 
     gram = Gram(reference, pairwise)
     _allow_open_files(len(paths) + 64)
     # One thread for BLAS: there is a process per core already, and small products are not worth two.
-    with ExitStack() as stack, threadpool_limits(1):
+    # What is not finite is found in the sums, so that it can be named with its file.
+    with ExitStack() as stack, threadpool_limits(1), np.errstate(invalid="ignore", over="ignore"):
         memory = np.empty(max(len(piece.rows) * piece.size for piece in pieces), np.float32)
         files = {i: stack.enter_context(_opened(paths[i])) for i in {row for piece in pieces for row in piece.rows}}
         for piece, following in zip(pieces, [*pieces[1:], None], strict=True):
@@ -145,15 +155,6 @@ def read(paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray, 
             if not is_head(piece.part.name):
                 gram.add(x)
     return Sums(_merged(partial), gram.products, gram.squares)
-
-
-def _add(found: Sequence[Sums]) -> Sums:
-    by_part: dict[Part, list[np.ndarray]] = {}
-    for sums in found:
-        for part, values in sums.moments.items():
-            by_part.setdefault(part, []).append(values)
-    products = np.sum([sums.products for sums in found], axis=0)
-    return Sums(_merged(by_part), products, np.sum([sums.squares for sums in found], axis=0))
 
 
 def _merged(parts: Mapping[Part, list[np.ndarray]]) -> dict[Part, np.ndarray]:
@@ -206,7 +207,11 @@ def _allow_open_files(count: int) -> None:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        advice = "Raise the limit (ulimit -n), or choose fewer" if error.errno == EMFILE else "Run `vitzoo verify`"
+        raise VitzooError(f"{path} cannot be opened: {error.strerror}. {advice}.") from None
     try:
         yield descriptor
     finally:

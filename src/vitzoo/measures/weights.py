@@ -15,7 +15,7 @@ from vitzoo.errors import InputError, VitzooError
 from vitzoo.measures import gram, moments, scopes, streaming
 from vitzoo.measures.cache import Cache, joint_key
 from vitzoo.measures.files import WeightFile, distance_of, open_all, origins
-from vitzoo.measures.selection import LeftOut, Selection
+from vitzoo.measures.selection import LeftOut, Selection, reason
 from vitzoo.zoo.layout import WEIGHTS
 
 VERSION = 1
@@ -23,6 +23,8 @@ BATCH = 256  # checkpoints of one pass where no pairs are asked for
 MOST = 4000  # checkpoints whose distances are still a matrix that fits in memory a few times
 HASHERS = 4  # threads; hashing does not hold Python's lock
 Tell = Callable[[int, int], None]  # (done, total), in bytes
+#: Files by digest and backbone: siblings at epoch 0 may be equal to the last byte, and then one is read for all.
+Copies = dict[tuple[str, Any], list[WeightFile]]
 
 
 @dataclass
@@ -54,11 +56,12 @@ class Weights:
 def in_scope(parts: Sequence[scopes.Part], values: np.ndarray, scope: str) -> dict[str, float]:
     """Return the statistics of a scope from the moments of a model's parts [T, 5]; InputError if it is no scope.
 
+    They are NaN if the model has no such part.
     In an averaged scope a tensor that does not vary has no skewness and no kurtosis and counts for neither.
     """
     chosen = scopes.find(scope)
     rows = values[[chosen.holds(part.name, part.shape) for part in parts]]
-    if chosen.how == scopes.POOLED:
+    if chosen.how == scopes.POOLED and len(rows):
         return {name: float(value) for name, value in moments.statistics(moments.merge(rows)).items()}
     each = moments.statistics(rows)
     return {name: _mean(value) for name, value in each.items()}
@@ -85,14 +88,16 @@ def weigh(
     found = Weights()
     files = open_all(selection.rows, selection, found.left_out)
     parents = open_all(origins(files, selection), selection, found.left_out)
-    everything = {file.sha256: file for file in [*parents, *files]}
-    by_shape: dict[str, list[WeightFile]] = {}
-    for file in everything.values():
-        by_shape.setdefault(repr(file.backbone), []).append(file)
+    copies: Copies = {}
+    for file in [*parents, *files]:
+        copies.setdefault((file.sha256, file.backbone), []).append(file)
+    by_shape: dict[Any, list[WeightFile]] = {}
+    for (_, backbone), equal in copies.items():
+        by_shape.setdefault(backbone, []).append(equal[0])
     for group in by_shape.values():
         size = len(group) if pairwise else BATCH
         for start in range(0, len(group), size):
-            _Pass(selection, everything, pairwise, check, tell).take(group[start : start + size], found)
+            _Pass(selection, copies, pairwise, check, tell).take(group[start : start + size], found)
     found.left_out = list(dict.fromkeys(found.left_out))  # a damaged parent may be met twice
     return found
 
@@ -100,32 +105,39 @@ def weigh(
 class _Pass:
     """Measures checkpoints of one backbone shape."""
 
-    def __init__(
-        self, selection: Selection, everything: dict[str, WeightFile], pairwise: bool, check: bool, tell: Tell
-    ) -> None:
-        self.zoo, self.everything, self.pairwise = selection.zoo, everything, pairwise
+    def __init__(self, selection: Selection, copies: Copies, pairwise: bool, check: bool, tell: Tell) -> None:
+        self.zoo, self.copies, self.pairwise = selection.zoo, copies, pairwise
         self.check, self.tell = check, tell
-        self.pairs = Cache(self.zoo, "distances", VERSION)
+        self.pairs, self.edges = (Cache(self.zoo, kind, VERSION) for kind in ("distances", "distances-to-parent"))
 
     def take(self, group: list[WeightFile], found: Weights) -> None:
         """Take what is cached and measure the rest; checkpoints with bad bytes are left out and the rest measured."""
-        while group:
-            if self._cached(group, found):
-                return
-            bad = self._hashed(group) if self.check else []
-            bad = bad or self._measure(self._with_parents(group), found)
+        while group and not self._cached(group, found):
+            files = self._with_parents(group)
+            bad = self._hashed(files) if self.check else []
+            bad = bad or self._measure(group, files, found)
             if not bad:
                 return
             found.left_out += bad
-            names = {out.what for out in bad}
-            for file in [file for file in group if file.name in names]:
-                group.remove(file)
-                self.everything.pop(file.sha256)  # so that its children have no parent here
+            self._drop(files, {out.what for out in bad})
+            group = [equal[0] for file in group if (equal := self.copies[file.sha256, file.backbone])]
+
+    def _drop(self, files: list[WeightFile], bad: set[str]) -> None:
+        """Forget bad files; if no copy of one is left, its children have no parent here."""
+        for file in files:
+            if file.name in bad:
+                self.copies[file.sha256, file.backbone].remove(file)
 
     def _cached(self, group: list[WeightFile], found: Weights) -> bool:
         """Take a group from the cache if all of it is there."""
-        kept = {file.sha256: _moments_cache(self.zoo, file).get(file.sha256) for file in group}
-        distances = self.pairs.get(joint_key(kept)) if self.pairwise else {}
+        kept = {
+            file.sha256: _moments_cache(self.zoo, file).get(
+                file.sha256, {"moments": (len(file.runs), len(moments.COLUMNS))}
+            )
+            for file in group
+        }
+        square = (len(kept), len(kept))
+        distances = self.pairs.get(joint_key(kept), {"distances": square}) if self.pairwise else {}
         parents = {file.sha256: self._parent_cached(file) for file in group if file.row["parent_sha256"]}
         if distances is None or None in kept.values() or None in parents.values():
             return False
@@ -141,13 +153,13 @@ class _Pass:
     def _parent_cached(self, file: WeightFile) -> float | None:
         if self._parent(file) is None:
             return float("nan")
-        stored = self.pairs.get(joint_key([file.sha256, file.row["parent_sha256"]]))
+        stored = self.edges.get(joint_key([file.sha256, file.row["parent_sha256"]]), {"distance": ()})
         return None if stored is None else float(stored["distance"])
 
     def _parent(self, file: WeightFile) -> WeightFile | None:
         """The checkpoint it was initialised from, if it can be read and has the same shapes."""
-        parent = self.everything.get(file.row["parent_sha256"] or "")
-        return parent if parent is not None and parent.backbone == file.backbone else None
+        equal = self.copies.get((file.row["parent_sha256"] or "", file.backbone))
+        return equal[0] if equal else None
 
     def _with_parents(self, group: list[WeightFile]) -> list[WeightFile]:
         """Add the parents that a batch lacks."""
@@ -161,8 +173,8 @@ class _Pass:
             problems = list(pool.map(_damage, group))
         return [LeftOut(f.name, why, damaged=True) for f, why in zip(group, problems, strict=True) if why]
 
-    def _measure(self, files: list[WeightFile], found: Weights) -> list[LeftOut]:
-        """Read the files once; return those whose numbers are not finite, in which case nothing is kept."""
+    def _measure(self, group: list[WeightFile], files: list[WeightFile], found: Weights) -> list[LeftOut]:
+        """Read a group's files once; return those whose numbers are not finite, in which case nothing is kept."""
         reference = self._references(files)
         pieces = streaming.plan([file.runs for file in files])
         paths = [file.checkpoint.path / WEIGHTS for file in files]
@@ -173,20 +185,32 @@ class _Pass:
             LeftOut(file.name, "it holds values that are not finite", damaged=True)
             for file, values in zip(files, own, strict=True)
             if not np.isfinite(values).all()
+        ] or [
+            LeftOut(file.name, "its weights are too large for products in float32")
+            for i, file in enumerate(files)
+            if self.pairwise and not np.isfinite(sums.products[i, i])
         ]
         if not bad:
             self._keep(files, own, reference, sums, found)
+            self._keep_edges(group, files, reference, sums, found)
         return bad
 
     def _references(self, files: list[WeightFile]) -> np.ndarray:
-        """Index of each file's parent, or -1 where it has none here or the parent is itself somebody's child."""
+        """Index of the file that each one's differences are taken from, or -1.
+
+        That is the parent, unless it is somebody's child itself; where it is not here, the first of its children is.
+        """
         index = {file.sha256: i for i, file in enumerate(files)}
-        reference = np.full(len(files), -1)
+        first: dict[str, int] = {}
+        near = np.full(len(files), -1)
         for i, file in enumerate(files):
-            parent = self._parent(file)
-            if parent is not None and self._parent(parent) is None and parent.sha256 != file.sha256:
-                reference[i] = index[parent.sha256]
-        return reference
+            if (parent := self._parent(file)) is not None:
+                near[i] = index.get(parent.sha256, -1)
+            elif file.row["parent_sha256"]:
+                near[i] = first.setdefault(file.row["parent_sha256"], i)
+        itself = np.arange(len(files))
+        near[near == itself] = -1
+        return np.where(near[near] < 0, near, -1)
 
     def _keep(
         self,
@@ -199,23 +223,31 @@ class _Pass:
         for file, values in zip(files, own, strict=True):
             found.parts[file.sha256], found.moments[file.sha256] = list(file.runs), values
             _moments_cache(self.zoo, file).put(file.sha256, {"moments": values})
-        index = {file.sha256: i for i, file in enumerate(files)}
-        matrix = self._distances(files, reference, sums) if self.pairwise else None
-        for i, file in enumerate(files):
-            parent = self._parent(file)
-            if file.row["parent_sha256"]:
-                distance = float("nan")
-                if parent is not None:
-                    j = index[parent.sha256]
-                    exact = np.sqrt(sums.squares[i]) if reference[i] == j else distance_of(file, parent)
-                    distance = float(exact if parent.sha256 != file.sha256 else 0.0)
-                    key = joint_key([file.sha256, parent.sha256])
-                    self.pairs.put(key, {"distance": np.float64(distance)})
-                found.to_parent[file.sha256] = distance
-        if matrix is not None:
-            digests = [file.sha256 for file in files]
+        if self.pairwise:
+            matrix, digests = self._distances(files, reference, sums), [file.sha256 for file in files]
             self.pairs.put(joint_key(digests), {"distances": matrix})
             found.distances.append((digests, matrix))
+
+    def _keep_edges(
+        self,
+        group: list[WeightFile],
+        files: list[WeightFile],
+        reference: np.ndarray,
+        sums: streaming.Sums,
+        found: Weights,
+    ) -> None:
+        """Keep the distance of each of a group to its parent, exact also where the parent was no reference."""
+        index = {file.sha256: i for i, file in enumerate(files)}
+        for file in group:
+            if not file.row["parent_sha256"]:
+                continue
+            parent, i = self._parent(file), index[file.sha256]
+            distance = float("nan")
+            if parent is not None:
+                direct = reference[i] == index.get(parent.sha256, len(files))
+                distance = float(np.sqrt(sums.squares[i])) if direct else distance_of(file, parent)
+                self.edges.put(joint_key([file.sha256, parent.sha256]), {"distance": np.float64(distance)})
+            found.to_parent[file.sha256] = distance
 
     def _distances(self, files: list[WeightFile], reference: np.ndarray, sums: streaming.Sums) -> np.ndarray:
         matrix, close = gram.distances(sums.products, sums.squares, reference)
@@ -232,7 +264,7 @@ def _damage(file: WeightFile) -> str | None:
     try:
         file.checkpoint.check()
     except VitzooError as error:
-        return str(error).rstrip(".")
+        return reason(error, file.checkpoint.member.zoo)
     return None
 
 

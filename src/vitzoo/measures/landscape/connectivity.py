@@ -79,11 +79,11 @@ def connectivity(
         known = " or ".join(map(repr, inference.SPLITS))
         raise InputError(f"There is no line of {points} points on split {split!r}; use 2 or more points, and {known}.")
     recipe = _shared_recipe(a, b)
-    images = places.images(recipe)
+    images = places.labelled(recipe)
     settings = {"fingerprint": images.fingerprint, "points": points, "split": split, "precision": "float32"}
     cache = Cache(a.member.zoo, "connectivity", VERSION, {**inference.evaluation(recipe), "shown": settings})
     key = joint_key([a.sha256, b.sha256])
-    found = cache.get(key)
+    found = cache.get(key, dict.fromkeys(("alphas", "loss", "accuracy"), (points,)))
     if found is None:
         layout = Layout.of(recipe.architecture)
         ends = torch.stack([inference.read_row(each, layout) for each in (a, b)])
@@ -142,7 +142,7 @@ def _walk(
     arch, layout = recipe.architecture, Layout.of(recipe.architecture)
     objective = Supervised(recipe, inference.pipeline_of(recipe, images.classes))
     data = inference.split_of(images, split, device)
-    size, scores = inference.stack_size(recipe, device), []
+    size, scores = inference.stack_size(recipe, len(data), device, objective.test_batch_size), []
     for start in range(0, len(alphas), size):
         tell(start, len(alphas), "points")
         params = layout.views(between(ends, alphas[start : start + size]).to(device))

@@ -6,7 +6,7 @@ be compared.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,17 +16,21 @@ from vitzoo.blueprint.recipe import Recipe
 from vitzoo.data.images import Images
 from vitzoo.errors import InputError, IntegrityError
 from vitzoo.measures import inference
-from vitzoo.measures.cache import Arrays, Cache
+from vitzoo.measures.cache import Arrays, Cache, Shape
 from vitzoo.measures.inference import Places
 from vitzoo.measures.landscape.hessian import Batches, hessian, loss_and_slope
 from vitzoo.measures.landscape.spectrum import SpectrumError, top, trace
 from vitzoo.measures.sample import sample
-from vitzoo.measures.selection import LeftOut, Row, Selection
+from vitzoo.measures.selection import LeftOut, Row, Selection, reason
 from vitzoo.measures.tell import Tell, silent
 from vitzoo.model.layout import Layout
 from vitzoo.model.shapes import tokens
 
 VERSION = 1
+_NUMBERS, _SPECTRUM = (
+    ("loss", "gradient_norm", "trace", "trace_error", "images", "parameters"),
+    ("eigenvalues", "eigenvalue_errors"),
+)
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ def curvature(
     """
     found: dict[tuple[str, int], Curvature] = {}
     left_out, done = list(selection.left_out), 0
-    for recipe, rows in inference.groups(selection):
+    for recipe, rows in inference.groups(selection, left_out):
         for row, outcome in _measured(recipe, rows, selection, places, setting, device):
             done += 1
             tell(done, len(selection.rows), row["member"])
@@ -122,12 +126,13 @@ def _measured(
     if task != "supervised":
         yield from ((row, _left_out(row, f"its task is {task}, which has no cross-entropy")) for row in rows)
         return
-    images = places.images(recipe)
+    images = places.labelled(recipe)
     shown = {"fingerprint": images.fingerprint, **vars(setting), "precision": "float32"}
     cache = Cache(selection.zoo, "curvature", VERSION, {**inference.evaluation(recipe), "shown": shown})
+    shapes: Mapping[str, Shape] = dict.fromkeys(_NUMBERS, ()) | dict.fromkeys(_SPECTRUM, (setting.top,))
     batches: Batches = []
     for row in rows:
-        found = cache.get(row["sha256"])
+        found = cache.get(row["sha256"], shapes)
         if found is None:
             batches = batches or _batches(recipe, images, setting, device)
             found = _compute(recipe, row, selection, batches, setting, device)
@@ -154,7 +159,7 @@ def _compute(
     try:
         weights = inference.read_row(selection.checkpoint(row), Layout.of(recipe.architecture))
     except (IntegrityError, InputError) as error:
-        return _left_out(row, str(error).rstrip("."), damaged=True)
+        return _left_out(row, reason(error, selection.zoo), damaged=True)
     operator = hessian(weights.to(device), recipe.architecture, batches)
     loss, slope = loss_and_slope(operator)
     if not math.isfinite(loss + slope):

@@ -12,9 +12,9 @@ from vitzoo.errors import InputError, IntegrityError
 from vitzoo.measures import inference
 from vitzoo.measures.cache import Cache
 from vitzoo.measures.representation.cka import minibatches, signatures
-from vitzoo.measures.representation.features import features
+from vitzoo.measures.representation.features import features, layers
 from vitzoo.measures.sample import sample
-from vitzoo.measures.selection import LeftOut, Row, Selection
+from vitzoo.measures.selection import LeftOut, Row, Selection, reason
 from vitzoo.model.layout import Layout
 from vitzoo.model.shapes import tokens
 
@@ -48,9 +48,9 @@ def sign(
     """
     shown = {"fingerprint": images.fingerprint, **vars(setting), "precision": "float32"}
     cache = Cache(selection.zoo, "cka", VERSION, {**inference.evaluation(recipe), "shown": shown})
-    missing = []
+    missing, depth = [], len(layers(recipe.architecture, setting.tokens))
     for row in rows:
-        cached = cache.get(row["sha256"])
+        cached = cache.get(row["sha256"], {"signatures": (depth, None)})
         if cached is None:
             missing.append(row)
         else:
@@ -94,4 +94,4 @@ def _weights(row: Row, selection: Selection, layout: Layout) -> torch.Tensor | L
     try:
         return inference.read_row(selection.checkpoint(row), layout)
     except (IntegrityError, InputError) as error:
-        return LeftOut(f"{row['member']}, epoch {row['epoch']}", str(error).rstrip("."), damaged=True)
+        return LeftOut(f"{row['member']}, epoch {row['epoch']}", reason(error, selection.zoo), damaged=True)

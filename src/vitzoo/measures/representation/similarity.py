@@ -79,10 +79,10 @@ def similarity(
     InputError if there are several data sets to choose from or the setting is impossible; DataError if the images are
     not at hand.
     """
-    groups = list(inference.groups(selection))
+    left_out, done = list(selection.left_out), 0
+    groups = inference.groups(selection, left_out)
     dataset = _dataset(selection, groups, data_of)
     signed: dict[tuple[str, int], tuple[list[str], np.ndarray]] = {}
-    left_out, done = list(selection.left_out), 0
     for recipe, rows in groups:
         names = layers(recipe.architecture, setting.tokens)
         shown = recipe.model_copy(update={"dataset": dataset})
