@@ -45,6 +45,8 @@ def compare(
 
 
 def _print(found: "Comparison") -> None:
+    from vitzoo.measures.plain import finite
+
     print(f"{printable(found.a)}\n{printable(found.b)}\n")
     lines = [
         ("L2 between backbones", found.distance, "{:.4g}"),
@@ -56,7 +58,7 @@ def _print(found: "Comparison") -> None:
     for layer, value in found.similarity.items():
         print(f"{'CKA, ' + layer:<22}{value:.3f}")
     if (line := found.connection) is not None:
-        print(f"{'loss from a to b':<22}{sparkline(line.loss)}  {line.loss[0]:.3f} … {line.loss[-1]:.3f}")
+        print(f"{'loss from a to b':<22}{sparkline(finite(line.loss))}  {line.loss[0]:.3f} … {line.loss[-1]:.3f}")
         print(f"{'loss barrier':<22}{line.loss_barrier:.3f}")
         print(f"{'error barrier':<22}{100 * line.error_barrier:.1f} pp")
     for text in found.missing:

@@ -57,6 +57,7 @@ def curvature(
             for one in found.found
         ]
         names = ["member", "loss", "gradient", "top eigenvalue", "trace ± standard error"]
-        print_table(f"On {count(images)} images of the {split} split:", names, rows, right=names[1:])
+        shown = found.found[0].images if found.found else images  # a split may have fewer
+        print_table(f"On {count(shown)} images of the {split} split:", names, rows, right=names[1:])
     if code := measuring.code_of(found.left_out):
         raise typer.Exit(code)

@@ -57,9 +57,13 @@ def similarity(
 
 
 def _print(found: "Similarity", layer: str | None) -> None:
+    if not found.rows:
+        print("No representation could be compared.")
+        return
     chosen = layer or [row.layer for row in found.rows][-2 if len(found.rows) > 1 else -1]
     rows, matrix = found.at(chosen)
-    print(f"Debiased linear CKA at {chosen}, {found.setting.images} images of {printable(found.dataset)}:")
+    shown = f"at most {found.setting.images} images of {printable(found.dataset)}"  # all, if there are fewer
+    print(f"Debiased linear CKA at {printable(chosen)}, {shown}:")
     for number, row in enumerate(rows, 1):
         print(f"{number:>4}  {printable(row.member)}")
     head = [str(number) for number in range(1, min(len(rows), MOST) + 1)]

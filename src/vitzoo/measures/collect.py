@@ -8,7 +8,7 @@ import pandas as pd
 
 from vitzoo.measures.agreement import between
 from vitzoo.measures.inference import Places
-from vitzoo.measures.measurements import STATISTICS, DataFrame, Measurements
+from vitzoo.measures.measurements import MEASURED, STATISTICS, DataFrame, Measurements
 from vitzoo.measures.predictions import Predictions, predict
 from vitzoo.measures.selection import LAST, Epochs, LeftOut, Row, Selection, select
 from vitzoo.measures.weights import Weights, weigh
@@ -46,7 +46,7 @@ def collect(
     share, kappa = _agreement(rows, predictions)
     return Measurements(
         zoo.name,
-        _frame(rows, predictions, weights, scope),
+        _frame(zoo, rows, predictions, weights, scope),
         weights.matrix([row["sha256"] for row in rows]),
         share,
         kappa,
@@ -73,7 +73,7 @@ def trajectories(
     selection = select(zoo, epochs, where)
     predictions, weights = _both(selection, places, device, False, tell)
     rows, left_out = _sound(selection, predictions, weights)
-    return _frame(rows, predictions, weights, scope), left_out, tuple(predictions.notes)
+    return _frame(zoo, rows, predictions, weights, scope), left_out, tuple(predictions.notes)
 
 
 def _both(selection: Selection, places: Places, device: str, pairwise: bool, tell: Tell) -> tuple[Predictions, Weights]:
@@ -94,22 +94,24 @@ def _sound(selection: Selection, predictions: Predictions, weights: Weights) -> 
     return rows, tuple(reversed(reasons.values()))
 
 
-def _frame(rows: list[Row], predictions: Predictions, weights: Weights, scope: str) -> DataFrame:
-    return pd.DataFrame([{**row, **_measured(row, predictions, weights, scope)} for row in rows])
+def _frame(zoo: Zoo, rows: list[Row], predictions: Predictions, weights: Weights, scope: str) -> DataFrame:
+    columns = dict.fromkeys((*zoo.catalogue().columns, *MEASURED))  # also where there is no row
+    return pd.DataFrame([{**row, **_measured(row, predictions, weights, scope)} for row in rows], columns=[*columns])
 
 
 def _measured(row: Row, predictions: Predictions, weights: Weights, scope: str) -> dict[str, Any]:
     """Return what a member's row is joined with."""
     found = predictions.found.get((row["member"], row["epoch"]))
     accuracy = _number(row, "test_acc") if found is None else found.accuracy
-    statistics = weights.statistics(row["sha256"], scope)
+    statistics, nothing = weights.statistics(row["sha256"], scope), float("nan")
     return {
         "test_acc": accuracy,
         "test_loss": _number(row, "test_loss") if found is None else found.loss,
         "gap": _number(row, "train_acc_clean") - accuracy,
         "gap_online": _number(row, "train_acc") - accuracy,
         **{name: statistics[_NAMES.get(name, name)] for name in STATISTICS},
-        "l2_distance": weights.to_parent.get(row["sha256"], float("nan")),
+        # A backbone may be equal to a child of it that was not trained yet.
+        "l2_distance": weights.to_parent.get(row["sha256"], nothing) if row["parent_sha256"] else nothing,
     }
 
 

@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from vitzoo.errors import DataError, InputError
+from vitzoo.errors import DataError, InputError, IntegrityError
 from vitzoo.measures.agreement import between
 from vitzoo.measures.inference import Places
 from vitzoo.measures.landscape.connectivity import Connection, connectivity
+from vitzoo.measures.plain import finite
 from vitzoo.measures.predictions import predict
 from vitzoo.measures.representation.similarity import similarity
 from vitzoo.measures.selection import Selection
@@ -34,7 +35,7 @@ class Comparison:
 
     def plain(self) -> dict[str, Any]:
         """Return everything as plain JSON data."""
-        found = vars(self) | {"missing": list(self.missing)}
+        found = vars(self) | {"missing": list(self.missing), "similarity": finite(self.similarity)}
         return found | {"connection": None if self.connection is None else self.connection.plain()}
 
 
@@ -66,8 +67,11 @@ def compare(
 
 
 def _row(zoo: Zoo, checkpoint: Checkpoint) -> dict[str, Any]:
-    rows = [row for row in zoo.rows(f"epoch = {checkpoint.epoch}") if row["member"] == checkpoint.member.name]
-    return rows[0]
+    name = checkpoint.member.name
+    for row in zoo.rows(f"epoch = {checkpoint.epoch}"):
+        if row["member"] == name:
+            return row
+    raise IntegrityError(f"{name} cannot be read. `vitzoo verify` says what is wrong with it.")
 
 
 def _distance(selection: Selection, missing: list[str]) -> float | None:
@@ -99,7 +103,8 @@ def _similarity(selection: Selection, places: Places, device: str, tell: Tell, m
     except (DataError, InputError) as error:
         missing.append(f"Similarity: {error}")
         return {}
-    first, second = ({r.layer: i for i, r in enumerate(found.rows) if r.member == m} for m in _names(selection))
+    places_of = [(row["member"], row["epoch"]) for row in selection.rows]
+    first, second = ({r.layer: i for i, r in enumerate(found.rows) if (r.member, r.epoch) == at} for at in places_of)
     return {layer: float(found.matrix[i, second[layer]]) for layer, i in first.items() if layer in second}
 
 
@@ -111,7 +116,3 @@ def _connection(
     except (DataError, InputError) as error:
         missing.append(f"Connectivity: {error}")
         return None
-
-
-def _names(selection: Selection) -> list[str]:
-    return [row["member"] for row in selection.rows]

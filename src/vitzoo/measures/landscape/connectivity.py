@@ -19,6 +19,7 @@ from vitzoo.errors import InputError
 from vitzoo.measures import inference
 from vitzoo.measures.cache import Arrays, Cache, joint_key
 from vitzoo.measures.inference import Places
+from vitzoo.measures.plain import finite
 from vitzoo.measures.tell import Tell, silent
 from vitzoo.model.layout import Layout
 from vitzoo.training.evaluate import evaluate
@@ -55,8 +56,8 @@ class Connection:
     split: str
 
     def plain(self) -> dict[str, Any]:
-        """Return everything as plain JSON data."""
-        return asdict(self)
+        """Return everything as plain JSON data; what is not finite becomes ``None``."""
+        return finite(asdict(self))
 
 
 def connectivity(

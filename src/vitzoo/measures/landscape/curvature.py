@@ -20,6 +20,7 @@ from vitzoo.measures.cache import Arrays, Cache, Shape
 from vitzoo.measures.inference import Places
 from vitzoo.measures.landscape.hessian import Batches, hessian, loss_and_slope
 from vitzoo.measures.landscape.spectrum import SpectrumError, top, trace
+from vitzoo.measures.plain import finite
 from vitzoo.measures.sample import sample
 from vitzoo.measures.selection import LeftOut, Row, Selection, reason
 from vitzoo.measures.tell import Tell, silent
@@ -87,8 +88,8 @@ class Curvatures:
     left_out: tuple[LeftOut, ...] = ()
 
     def plain(self) -> dict[str, Any]:
-        """Return everything as plain JSON data."""
-        return asdict(self)
+        """Return everything as plain JSON data; what is not finite becomes ``None``."""
+        return finite(asdict(self))
 
 
 def curvature(
@@ -160,6 +161,8 @@ def _compute(
         weights = inference.read_row(selection.checkpoint(row), Layout.of(recipe.architecture))
     except (IntegrityError, InputError) as error:
         return _left_out(row, reason(error, selection.zoo), damaged=True)
+    if setting.top >= len(weights):
+        return _left_out(row, f"it has {len(weights)} parameters and so fewer than {setting.top + 1} eigenvalues")
     operator = hessian(weights.to(device), recipe.architecture, batches)
     loss, slope = loss_and_slope(operator)
     if not math.isfinite(loss + slope):

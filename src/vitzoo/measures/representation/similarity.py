@@ -11,6 +11,7 @@ from vitzoo.blueprint.schema import Dataset
 from vitzoo.errors import InputError
 from vitzoo.measures import inference
 from vitzoo.measures.inference import Places
+from vitzoo.measures.plain import finite
 from vitzoo.measures.representation.cka import similarity_matrix
 from vitzoo.measures.representation.features import layers
 from vitzoo.measures.representation.signing import SimilaritySetting, sign
@@ -55,7 +56,7 @@ class Similarity:
 
     def plain(self) -> dict[str, Any]:
         """Return everything as plain JSON data; what is not a number becomes ``None``."""
-        matrix = [[None if value != value else value for value in row] for row in self.matrix.tolist()]
+        matrix = finite(self.matrix.tolist())
         rows = [vars(row) for row in self.rows]
         setting, left_out = vars(self.setting), [vars(each) for each in self.left_out]
         return {"dataset": self.dataset, **setting, "rows": rows, "matrix": matrix, "left_out": left_out}
