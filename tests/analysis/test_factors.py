@@ -171,6 +171,15 @@ def test_backbones_never_share_a_name() -> None:
     assert rows.groupby("backbone", observed=True)["parent_member"].nunique().tolist() == [1] * 4
 
 
+def test_lists_for_factors_are_levels() -> None:
+    """As a stranger's config may have them."""
+    table = by_hand()
+    table["parent_task"] = pd.Series([["x"]] * 4)
+    table["optimizer"] = pd.Series([np.array(["a", "b"])] * 2 + ["sgd"] * 2)
+    rows = last_checkpoints(table)
+    assert levels(rows, "parent_task") == ["['x']"] and levels(rows, "optimizer") == ["['a' 'b']", "sgd"]
+
+
 @pytest.mark.parametrize(
     ("level", "expected"),
     [(float("inf"), "inf"), (float("-inf"), "-inf"), (123456.0, "123456"), (1234567.5, "1.23457e6"), (True, "True")],

@@ -1,7 +1,7 @@
 """Generating factors of fine-tuned members and their levels, as the tables and figures name and order them."""
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Hashable
 from dataclasses import dataclass
 from itertools import chain, count
 from typing import Any, TypeAlias
@@ -73,6 +73,9 @@ def with_backbones(rows: DataFrame) -> DataFrame:
     never have one name. ``rows`` has ``parent_member`` and ``parent_sha256``, the other columns of parents if known.
     """
     rows = rows.copy()
+    for column in {*(factor.column for factor in FACTORS), *(name for name, _ in _BACKBONE)} & {*rows.columns}:
+        if rows[column].dtype == object:  # a stranger's config may have lists for factors
+            rows[column] = rows[column].map(lambda value: value if isinstance(value, Hashable) else str(value))
     # Not every row knows its parent: the backbone's config may be damaged, and then all columns of it are empty.
     task = rows.get("parent_task")
     rows["parent_task"] = UNKNOWN if task is None else task.astype(object).where(task.notna(), UNKNOWN)

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from vitzoo.measures.agreement import between
+from vitzoo.measures.factors import OF_PARENT, with_factors
 from vitzoo.measures.inference import Places
 from vitzoo.measures.measurements import MEASURED, STATISTICS, DataFrame, Measurements
 from vitzoo.measures.predictions import Predictions, predict
@@ -46,7 +47,7 @@ def collect(
     share, kappa = _agreement(rows, predictions)
     return Measurements(
         zoo.name,
-        _frame(zoo, rows, predictions, weights, scope),
+        _frame(selection, rows, predictions, weights, scope),
         weights.matrix([row["sha256"] for row in rows]),
         share,
         kappa,
@@ -73,7 +74,7 @@ def trajectories(
     selection = select(zoo, epochs, where)
     predictions, weights = _both(selection, places, device, False, tell)
     rows, left_out = _sound(selection, predictions, weights)
-    return _frame(zoo, rows, predictions, weights, scope), left_out, tuple(predictions.notes)
+    return _frame(selection, rows, predictions, weights, scope), left_out, tuple(predictions.notes)
 
 
 def _both(selection: Selection, places: Places, device: str, pairwise: bool, tell: Tell) -> tuple[Predictions, Weights]:
@@ -94,9 +95,11 @@ def _sound(selection: Selection, predictions: Predictions, weights: Weights) -> 
     return rows, tuple(reversed(reasons.values()))
 
 
-def _frame(zoo: Zoo, rows: list[Row], predictions: Predictions, weights: Weights, scope: str) -> DataFrame:
-    columns = dict.fromkeys((*zoo.catalogue().columns, *MEASURED))  # also where there is no row
-    return pd.DataFrame([{**row, **_measured(row, predictions, weights, scope)} for row in rows], columns=[*columns])
+def _frame(selection: Selection, rows: list[Row], predictions: Predictions, weights: Weights, scope: str) -> DataFrame:
+    # All columns, also where there is no row or no backbone that could fill them.
+    columns = dict.fromkeys((*selection.zoo.catalogue().columns, *OF_PARENT, *MEASURED))
+    found = [row | _measured(row, predictions, weights, scope) for row in with_factors(rows, selection)]
+    return pd.DataFrame(found, columns=[*columns])
 
 
 def _measured(row: Row, predictions: Predictions, weights: Weights, scope: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LAST, ALL = "last", "all"
 Row = dict[str, Any]
+_NO_EDGE = {"parent_epoch": None, "parent_sha256": None}
 Epochs = str | Sequence[int]
 
 
@@ -50,6 +51,10 @@ class Selection:
                 f"The catalogue names {row['member']!r}, which is no member. Remove catalogue.parquet."
             )
         return self._members[row["member"]]
+
+    def parent(self, row: Row) -> "Member | None":
+        """Return the parent of one of the rows' members, if it is in the zoo."""
+        return self._members.get(row["parent_member"] or "")
 
     def checkpoint(self, row: Row) -> "Checkpoint":
         """Return the checkpoint of one of the rows; IntegrityError if its digest is not that of the row.
@@ -98,7 +103,8 @@ def select(zoo: "Zoo", epochs: Epochs = LAST, where: str | None = None) -> Selec
     epochs_of: dict[str, set[int]] = {}
     for row in readable:
         epochs_of.setdefault(row["member"], set()).add(row["epoch"])
-    left_out = [out for member in zoo.members() for out in _damage(member, epochs_of.get(member.name, set()))]
+    members = {member.name: member for member in zoo.members()}
+    left_out = [out for member in members.values() for out in _damage(member, epochs_of.get(member.name, set()))]
     if isinstance(epochs, str):
         if epochs not in (LAST, ALL):
             raise InputError(f"{epochs!r} is no choice of epochs; use 'last', 'all' or whole numbers.")
@@ -112,7 +118,7 @@ def select(zoo: "Zoo", epochs: Epochs = LAST, where: str | None = None) -> Selec
         damaged = {out.what for out in left_out}
         chosen = [row for row in chosen if row["status"] == "finished" and row["member"] not in damaged]
     left_out += _planned(zoo, where, set(epochs_of), {out.what for out in left_out})
-    return Selection(zoo, chosen, left_out)
+    return Selection(zoo, [_with_parent(row, members.get(row["member"])) for row in chosen], left_out)
 
 
 def _damage(member: "Member", readable: set[int]) -> list[LeftOut]:
@@ -131,6 +137,16 @@ def _damage(member: "Member", readable: set[int]) -> list[LeftOut]:
             name = member.name if last else f"{member.name}, epoch {checkpoint.epoch}"
             found.append(LeftOut(name, reason(error, member.zoo), damaged=True))
     return found
+
+
+def _with_parent(row: Row, member: "Member | None") -> Row:
+    """Return a row with the parent that the member's config names.
+
+    The catalogue takes it from the first checkpoint that can be read, which may come from one that cannot.
+    """
+    reference = member.config["parent"] if member is not None else None
+    name = reference["member"] if reference else None
+    return row if row["parent_member"] == name else {**row, "parent_member": name, **_NO_EDGE}
 
 
 def _unfinished(member: "Member") -> str:
