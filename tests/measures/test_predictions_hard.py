@@ -17,7 +17,8 @@ from vitzoo.measures.cache import Cache
 from vitzoo.measures.collect import collect, trajectories
 from vitzoo.measures.inference import Places, recipe_of, stack_size
 from vitzoo.measures.landscape.curvature import curvature
-from vitzoo.measures.predictions import describe, predict
+from vitzoo.measures.outputs import BLOCK, describe
+from vitzoo.measures.predictions import predict
 from vitzoo.measures.selection import select
 from vitzoo.zoo import Zoo
 from vitzoo.zoo.layout import MANIFEST, MEASURES
@@ -84,7 +85,7 @@ def test_describing_many_logits_needs_little_more_memory_than_they_do() -> None:
     kept = describe(outputs, labels)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 0.5 * outputs.nbytes + 5 * 8 * predictions.BLOCK  # what is kept in 16 bits, and a block in 64
+    assert peak < 0.5 * outputs.nbytes + 5 * 8 * BLOCK  # what is kept in 16 bits, and a block in 64
     exact = -log_softmax(outputs.astype("f8"), axis=1)[np.arange(20_000), labels].mean()
     assert float(kept["loss"]) == pytest.approx(exact, rel=1e-12)
     assert (kept["classes"] == outputs.argmax(1)).all() and kept["classes"].dtype == np.uint16

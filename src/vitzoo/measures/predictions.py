@@ -5,10 +5,7 @@ because what they predict is which two views of a batch belong together.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Event
 from typing import Any
 
 import numpy as np
@@ -30,14 +27,15 @@ from vitzoo.measures.inference import (
     split_of,
     stack_size,
 )
+from vitzoo.measures.outputs import describe
 from vitzoo.measures.selection import LeftOut, Row, Selection, reason
+from vitzoo.measures.workers import workers
 from vitzoo.model.layout import Layout
 from vitzoo.training.evaluate import Beat
 from vitzoo.training.evaluate import evaluate as score
 from vitzoo.training.objectives import OBJECTIVES, Objective
 
 VERSION = 1
-BLOCK = 1 << 20  # logits at a time that are looked at in float64
 Tell = Callable[[int, int], None]  # (done, total), in checkpoints
 Key = tuple[str, int]  # member and epoch
 
@@ -85,7 +83,7 @@ def predict(
     ]
     missing = [(job, part) for job in jobs for part in job.missing()]
     total, done = sum(len(part) for _, part in missing), 0
-    with _workers(len(missing), device) as (pool, beat):
+    with workers(len(missing), device) as (pool, beat):
         outcomes = pool.map(lambda item: item[0].compute(item[1], beat), missing)
         for (job, part), outcome in zip(missing, outcomes, strict=True):
             job.take(part, outcome)
@@ -252,60 +250,5 @@ class _Job:
             self.result.notes.append(text)
 
 
-def describe(outputs: np.ndarray, labels: np.ndarray) -> Arrays:
-    """Return what is kept of logits [N, C] for labels [N]: loss, accuracy, classes, and the logits in 16 bits.
-
-    Logits are kept relative to each image's largest, which no softmax and no argmax sees, so that half precision
-    resolves best what matters most. The loss is computed before, in float64.
-
-    >>> kept = describe(np.array([[1.0, 3.0], [2.0, 0.0]], np.float32), np.array([1, 1]))
-    >>> float(kept["accuracy"]), kept["classes"].tolist(), kept["logits"].tolist()
-    (0.5, [1, 0], [[-2.0, 0.0], [0.0, -2.0]])
-    """
-    images, outputs_each = outputs.shape
-    classes = outputs.argmax(axis=1)
-    loss, kept = np.empty(images), np.empty(outputs.shape, np.float16)
-    step = max(1, BLOCK // outputs_each)
-    for start in range(0, images, step):  # all at once would need several times the memory of the logits
-        part = slice(start, start + step)
-        wide = outputs[part].astype(np.float64)
-        wide -= wide.max(axis=1, keepdims=True)
-        kept[part] = np.clip(wide, np.finfo(np.float16).min, 0)
-        loss[part] = np.log(np.exp(wide).sum(axis=1)) - wide[np.arange(len(wide)), labels[part]]
-    return {
-        "loss": np.array(loss.mean()),
-        "accuracy": np.array((classes == labels).mean()),
-        "classes": classes.astype(np.min_scalar_type(outputs_each - 1)),
-        "logits": kept,
-    }
-
-
 def _left_out(row: Row, why: str, damaged: bool = False) -> LeftOut:
     return LeftOut(f"{row['member']}, epoch {row['epoch']}", why, damaged)
-
-
-@contextmanager
-def _workers(jobs: int, device: str) -> Iterator[tuple[ThreadPoolExecutor, Beat]]:
-    """Give a pool of threads over the cores, each stack on one of them; with fewer stacks than cores, all to each.
-
-    What runs in them calls the second thing before every batch; it raises once the caller was interrupted, who would
-    otherwise wait for stacks that take minutes.
-    """
-    cores, stopped = torch.get_num_threads(), Event()
-    threads = max(1, min(jobs, cores)) if device == "cpu" else 1
-
-    def beat(share: float) -> None:
-        if stopped.is_set():
-            raise CancelledError
-
-    torch.set_num_threads(max(1, cores // threads))
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                yield pool, beat
-            except BaseException:
-                stopped.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    finally:
-        torch.set_num_threads(cores)
