@@ -13,7 +13,8 @@ class Facts:
     """A zoo's head and counts.
 
     statuses: members by status. factors, constants: the paper's Tables 4 and 5 of the blueprint; both are empty if the
-    blueprint cannot be read, which ``unreadable`` then explains. notes: what the catalogue could not read.
+    blueprint cannot be read, which ``unreadable`` then explains. notes: what the catalogue could not read. paces:
+    images per second of the stacks that members were trained in, one for each checkpoint that recorded it.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Facts:
     constants: list[Factor] = field(default_factory=list)
     unreadable: str = ""
     notes: tuple[str, ...] = ()
+    paces: tuple[float, ...] = ()
 
 
 def facts(zoo: Zoo) -> Facts:
@@ -35,10 +37,18 @@ def facts(zoo: Zoo) -> Facts:
     summary = catalogue.summary
     counts = (summary["members"], summary["checkpoints"], summary["bytes"])
     head = (zoo.name, zoo.licence, *counts, zoo.execution, zoo.blueprint_text)
+    told = {"notes": tuple(catalogue.notes), "paces": _paces(zoo)}
     try:
-        return Facts(*head, *_factors(zoo), notes=tuple(catalogue.notes))
+        return Facts(*head, *_factors(zoo), **told)
     except BlueprintError as error:
-        return Facts(*head, unreadable=str(error), notes=tuple(catalogue.notes))
+        return Facts(*head, unreadable=str(error), **told)
+
+
+def _paces(zoo: Zoo) -> tuple[float, ...]:
+    if "images_per_second" not in zoo.catalogue().columns:
+        return ()
+    values = (row["images_per_second"] for row in zoo.rows(columns=["images_per_second"]))
+    return tuple(float(value) for value in values if isinstance(value, int | float))
 
 
 def _factors(zoo: Zoo) -> tuple[list[Factor], list[Factor]]:

@@ -1,5 +1,6 @@
 """What the zoo is: its head, its generating factors and constants (the paper's Tables 4 and 5), its blueprint."""
 
+import statistics
 from collections.abc import Sequence
 from datetime import date
 
@@ -34,11 +35,19 @@ def _facts(facts: Facts, m: Measurements, version: str, day: date) -> Markup:
         ("Checkpoints", f"{facts.checkpoints:,}, {words.size(facts.bytes)}"),
         ("Licence", facts.licence),
         ("Computed on", execution or "not recorded"),
+        ("Trained at", _pace(facts.paces)),
         ("Measured", f"{len(m.members):,} finished members at their last checkpoints, in float32"),
         ("Weights counted", f"scope “{m.scope}” for moments and norms, backbones for distances"),
         ("Report", f"vitzoo {version}, {words.day(day)}"),
     )
     return element("dl", *(join(element("dt", key), element("dd", value)) for key, value in pairs), class_="facts")
+
+
+def _pace(paces: Sequence[float]) -> str:
+    if not paces:
+        return "not recorded"
+    middle, low, high = statistics.median(paces), min(paces), max(paces)
+    return f"{middle:,.0f} images a second and stack (median; {low:,.0f} to {high:,.0f}; {len(paces):,} epochs)"
 
 
 def _factors(title: str, rows: Sequence[Factor]) -> Markup:
