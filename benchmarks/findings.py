@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vitzoo.analysis.findings import Finding, evaluate
 from vitzoo.analysis.findings.criteria import number
-from vitzoo.cli.measuring import measured
+from vitzoo.cli.measuring import Request
 
 MARKS = {"holds": "✓", "does not hold": "✗", "cannot be tested": "·"}
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("zoos", type=Path, nargs="+")
     parser.add_argument("--data", type=Path)
     arguments = parser.parse_args()
-    zoos = [measured(zoo, arguments.data) for zoo in arguments.zoos]
+    zoos = [Request(zoo, arguments.data).measurements() for zoo in arguments.zoos]
     columns = [evaluate(m) for m in zoos]
     held = [f"{m.zoo}: {sum(f.verdict == 'holds' for f in c)} of {len(c)}" for m, c in zip(zoos, columns, strict=True)]
     print(f"Hold: {'; '.join(held)}.\n")

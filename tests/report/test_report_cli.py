@@ -23,7 +23,7 @@ def plain(friendly: Path) -> Path:
 
 
 def run(monkeypatch: pytest.MonkeyPatch, measured: Measurements, *arguments: str | Path) -> Result:
-    monkeypatch.setattr("vitzoo.cli.report.measured", lambda *_: measured)
+    monkeypatch.setattr("vitzoo.cli.report.Request.measurements", lambda self: measured)
     app = typer.Typer()
     app.command()(report)
     return CliRunner().invoke(app, [str(argument) for argument in arguments])

@@ -35,11 +35,12 @@ def findings(
     """
     from vitzoo.analysis.findings import evaluate, short
     from vitzoo.analysis.tables.render import to_markdown
+    from vitzoo.measures.plain import finite
 
     found = measuring.Request(zoo, data, cache, scope, device, download=download).measurements()
     tested = evaluate(found.refine(refine) if refine else found)
     if json:
-        rows = [{k: None if v != v else v for k, v in vars(finding).items()} for finding in tested]
+        rows = [finite(vars(finding)) for finding in tested]
         left_out = [vars(out) for out in found.left_out]
         print_json({"zoo": found.zoo, "refine": refine, "findings": rows, "left_out": left_out})
     elif markdown:

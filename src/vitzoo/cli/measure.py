@@ -91,10 +91,10 @@ def _quantiles(request: measuring.Request, epochs: "Epochs") -> "tuple[dict[str,
 
 def _members(frame: "DataFrame", quantiles: dict[str, Any]) -> list[dict[str, Any]]:
     from vitzoo.measures.measurements import MEASURED
+    from vitzoo.measures.plain import finite
 
     names = ["stage", "member", "epoch", "sha256", *MEASURED]
-    rows = frame[names].to_dict("records") if len(frame) else []
-    rows = [{name: None if value != value else value for name, value in row.items()} for row in rows]
+    rows = finite(frame[names].to_dict("records")) if len(frame) else []
     return [row | ({"quantiles": quantiles[row["sha256"]]} if row["sha256"] in quantiles else {}) for row in rows]
 
 

@@ -117,17 +117,6 @@ class Request:
         }
 
 
-def measured(
-    zoo: Path,
-    data: Path | None = None,
-    cache: Path | None = None,
-    scope: str = "all",
-    device: str | None = None,
-) -> "Measurements":
-    """Measure a zoo's finished members, with progress and all that a reader must know on stderr."""
-    return Request(zoo, data, cache, scope, device).measurements()
-
-
 def explain(left_out: "Sequence[LeftOut]", notes: Sequence[str]) -> None:
     """Print notes and what was left out on stderr."""
     for note in notes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vitzoo.cli.measuring import Cache, Data, Device, Scope, exit_code, measured
+from vitzoo.cli.measuring import Cache, Data, Device, Request, Scope, exit_code
 from vitzoo.cli.output import count, print_json, size
 from vitzoo.cli.values import printable
 from vitzoo.errors import InputError
@@ -37,19 +37,14 @@ def report(
     """Write one page on a zoo, which opens from disk without a network, and every figure on its own."""
     from datetime import date
 
-    import vitzoo
-    from vitzoo.cli.waiting import Waiting
     from vitzoo.report.write import check_outside, write
 
-    opened = vitzoo.open(zoo)
-    place = _place(opened, out)
-    check_outside(opened, place)
-    found = measured(zoo, data, cache, scope, device)
-    waiting = Waiting()
-    try:
-        written = write(opened, found, place, day=date.today(), refine=refine, png=png, tell=waiting.take)
-    finally:
-        waiting.close()
+    request = Request(zoo, data, cache, scope, device)
+    place = _place(request.opened, out)
+    check_outside(request.opened, place)
+    found = request.measurements()
+    with request.waiting() as tell:
+        written = write(request.opened, found, place, day=date.today(), refine=refine, png=png, tell=tell)
     if json:
         print_json(_about(written, found))
     else:

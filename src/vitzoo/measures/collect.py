@@ -11,7 +11,7 @@ from vitzoo.measures.factors import OF_PARENT, with_factors
 from vitzoo.measures.inference import Places
 from vitzoo.measures.measurements import MEASURED, STATISTICS, DataFrame, Measurements
 from vitzoo.measures.predictions import Predictions, predict
-from vitzoo.measures.selection import LAST, Epochs, LeftOut, Row, Selection, select
+from vitzoo.measures.selection import LAST, Epochs, LeftOut, Row, Selection, name_of, select
 from vitzoo.measures.weights import Weights, weigh
 from vitzoo.zoo import Zoo
 
@@ -91,7 +91,7 @@ def _sound(selection: Selection, predictions: Predictions, weights: Weights) -> 
     """Return the rows that could be measured, and one reason for each that could not, since damage is found twice."""
     everything = [*selection.left_out, *predictions.left_out, *weights.left_out]
     reasons = {out.what: out for out in reversed(everything)}
-    rows = [row for row in selection.rows if f"{row['member']}, epoch {row['epoch']}" not in reasons]
+    rows = [row for row in selection.rows if name_of(row) not in reasons]
     return rows, tuple(reversed(reasons.values()))
 
 

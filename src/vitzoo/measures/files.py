@@ -8,7 +8,7 @@ import numpy as np
 
 from vitzoo.errors import IntegrityError, VitzooError
 from vitzoo.measures import scopes
-from vitzoo.measures.selection import LeftOut, Row, Selection, reason
+from vitzoo.measures.selection import LeftOut, Row, Selection, name_of, reason
 from vitzoo.measures.streaming import Run
 from vitzoo.zoo import Checkpoint, safetensors_io
 from vitzoo.zoo.layout import WEIGHTS
@@ -33,7 +33,7 @@ class WeightFile:
     @property
     def name(self) -> str:
         """Member and epoch, for people."""
-        return f"{self.row['member']}, epoch {self.row['epoch']}"
+        return name_of(self.row)
 
     @cached_property
     def backbone(self) -> tuple[tuple[str, tuple[int, ...]], ...]:
@@ -49,7 +49,7 @@ def open_all(rows: Iterable[Row], selection: Selection, left_out: list[LeftOut])
             found.append(_open(row, selection.checkpoint(row)))
         except VitzooError as error:
             why = reason(error, selection.zoo)
-            left_out.append(LeftOut(f"{row['member']}, epoch {row['epoch']}", why, damaged=True))
+            left_out.append(LeftOut(name_of(row), why, damaged=True))
     return found
 
 

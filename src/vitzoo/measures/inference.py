@@ -19,7 +19,7 @@ from vitzoo.data.load import load
 from vitzoo.data.order import eval_order
 from vitzoo.data.pipeline import Pipeline
 from vitzoo.errors import BlueprintError, DataError, InputError, IntegrityError
-from vitzoo.measures.selection import LeftOut, Row, Selection, reason
+from vitzoo.measures.selection import LeftOut, Row, Selection, name_of, reason
 from vitzoo.model.layout import Layout
 from vitzoo.model.shapes import tokens
 from vitzoo.model.vit import forward
@@ -88,7 +88,7 @@ def groups(selection: Selection, left_out: list[LeftOut]) -> list[tuple[Recipe, 
             recipes[row["member"]] = _recipe_or_reason(row, selection)
         recipe = recipes[row["member"]]
         if isinstance(recipe, str):
-            left_out.append(LeftOut(f"{row['member']}, epoch {row['epoch']}", recipe))
+            left_out.append(LeftOut(name_of(row), recipe))
             continue
         key = json.dumps(evaluation(recipe), sort_keys=True)
         found.setdefault(key, (recipe, []))[1].append(row)

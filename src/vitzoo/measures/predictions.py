@@ -28,7 +28,7 @@ from vitzoo.measures.inference import (
     stack_size,
 )
 from vitzoo.measures.outputs import describe
-from vitzoo.measures.selection import LeftOut, Row, Selection, reason
+from vitzoo.measures.selection import LeftOut, Row, Selection, name_of, reason
 from vitzoo.measures.workers import workers
 from vitzoo.model.layout import Layout
 from vitzoo.training.evaluate import Beat
@@ -251,4 +251,4 @@ class _Job:
 
 
 def _left_out(row: Row, why: str, damaged: bool = False) -> LeftOut:
-    return LeftOut(f"{row['member']}, epoch {row['epoch']}", why, damaged)
+    return LeftOut(name_of(row), why, damaged)

@@ -18,6 +18,15 @@ _NO_EDGE = {"parent_epoch": None, "parent_sha256": None}
 Epochs = str | Sequence[int]
 
 
+def name_of(row: Row) -> str:
+    """Return what a checkpoint is called where it is left out.
+
+    >>> name_of({"member": "sl", "epoch": 3})
+    'sl, epoch 3'
+    """
+    return f"{row['member']}, epoch {row['epoch']}"
+
+
 @dataclass(frozen=True)
 class LeftOut:
     """A member or checkpoint that an analysis does not count, and the reason, a clause without a full stop.

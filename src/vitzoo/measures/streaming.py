@@ -92,7 +92,7 @@ def run(
     ``reference`` [M] and ``pairwise`` are as ``Gram`` takes them. IntegrityError names a file that is shorter than its
     header says; VitzooError says that files cannot be opened or that a process was killed.
     """
-    total = sum(piece.size * len(piece.rows) * 4 for piece in pieces)
+    total = _bytes(pieces)
     workers = 1 if total < ALONE else min(_cores(), len(pieces))
     groups = [
         group for i in range(0, len(pieces), 8 * workers) for group in _deal(pieces[i : i + 8 * workers], workers)

@@ -15,7 +15,7 @@ Row = dict[str, Any]
 # Groups of a recipe whose factors stand for themselves; the name of any other group goes in front.
 _PLAIN = ("architecture", "dataset", "augmentation", "hyperparameters")
 _SHORT = {"head_kind": "head", "source": "dataset"}
-_OF_PARENT = ("task", "seed", "batch_size", "optimizer", "lr", "weight_decay", "epochs", "dataset")
+OF_PARENT = ("task", "seed", "batch_size", "optimizer", "lr", "weight_decay", "epochs", "dataset")
 _FIRST = ("stage", "member", "id", "epoch", "is_last", "status")
 _FROM = ("from_member", "from_epoch", "from_sha256")
 _PARENT = ("parent_member", "parent_epoch", "parent_sha256")
@@ -72,7 +72,7 @@ def columns(rows: list[Row]) -> list[str]:
 
 def _member_rows(member: "Member", status: str, of_parent: dict[str, Row], unreadable: list[str]) -> list[Row]:
     own = factors(member.recipe)
-    of_parent[member.name] = {f"parent_{name}": own.get(name) for name in _OF_PARENT}
+    of_parent[member.name] = {f"parent_{name}": own.get(name) for name in OF_PARENT}
     reference = member.config["parent"]
     above = of_parent.get(reference["member"], {}) if reference else {}
     kept = _read(member, unreadable)

@@ -1,9 +1,8 @@
 """Which generating factors make the rows of a table, and the members at each of their levels."""
 
-from vitzoo.analysis.levels import FACTORS, TASKS, Factor, levels, text
+from vitzoo.analysis.levels import FACTORS, TASKS, UNKNOWN, Factor, levels, text
 from vitzoo.measures.measurements import DataFrame
 
-UNKNOWN = "–"  # the level of members for which a factor has no value
 SEED = "seed"
 PAPER = {"2": ("parent_task", "head", "optimizer", "lr"), "6": ("parent_task", "optimizer", "head", "lr")}
 #: Factors of fine-tuning that the paper keeps constant and another zoo may not.

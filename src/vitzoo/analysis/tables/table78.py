@@ -7,9 +7,9 @@ among a batch, so it depends on the batch size and does not compare with the sup
 from dataclasses import dataclass
 from typing import Any
 
-from vitzoo.analysis.levels import Factor, text
+from vitzoo.analysis.levels import UNKNOWN, Factor, text
 from vitzoo.analysis.tables import notes
-from vitzoo.analysis.tables.factors import UNKNOWN, of_backbones
+from vitzoo.analysis.tables.factors import of_backbones
 from vitzoo.analysis.tables.groups import PERCENT
 from vitzoo.analysis.tables.table import Column, Row, Table
 from vitzoo.measures.measurements import Measurements

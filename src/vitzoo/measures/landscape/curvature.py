@@ -22,7 +22,7 @@ from vitzoo.measures.landscape.hessian import Batches, hessian, loss_and_slope
 from vitzoo.measures.landscape.spectrum import SpectrumError, top, trace
 from vitzoo.measures.plain import finite
 from vitzoo.measures.sample import sample
-from vitzoo.measures.selection import LeftOut, Row, Selection, reason
+from vitzoo.measures.selection import LeftOut, Row, Selection, name_of, reason
 from vitzoo.measures.tell import Tell, silent
 from vitzoo.model.layout import Layout
 from vitzoo.model.shapes import tokens
@@ -193,4 +193,4 @@ def _curvature(row: Row, arrays: Arrays) -> Curvature:
 
 
 def _left_out(row: Row, why: str, damaged: bool = False) -> LeftOut:
-    return LeftOut(f"{row['member']}, epoch {row['epoch']}", why, damaged)
+    return LeftOut(name_of(row), why, damaged)

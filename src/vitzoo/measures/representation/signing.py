@@ -14,7 +14,7 @@ from vitzoo.measures.cache import Cache
 from vitzoo.measures.representation.cka import minibatches, signatures
 from vitzoo.measures.representation.features import features, layers
 from vitzoo.measures.sample import sample
-from vitzoo.measures.selection import LeftOut, Row, Selection, reason
+from vitzoo.measures.selection import LeftOut, Row, Selection, name_of, reason
 from vitzoo.model.layout import Layout
 from vitzoo.model.shapes import tokens
 
@@ -94,4 +94,4 @@ def _weights(row: Row, selection: Selection, layout: Layout) -> torch.Tensor | L
     try:
         return inference.read_row(selection.checkpoint(row), layout)
     except (IntegrityError, InputError) as error:
-        return LeftOut(f"{row['member']}, epoch {row['epoch']}", reason(error, selection.zoo), damaged=True)
+        return LeftOut(name_of(row), reason(error, selection.zoo), damaged=True)
