@@ -9,10 +9,14 @@ DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "float64": torch.flo
 
 @dataclass(frozen=True)
 class Compute:
-    """A device and a precision: float32, bf16 (weights cast for each step), or float64 (tests)."""
+    """A device and a precision: float32, bf16 (weights cast for each step), or float64 (tests).
+
+    ``micro`` is the most tokens (members x images x tokens of an image) of one forward and backward pass; None: all.
+    """
 
     device: str = "cpu"
     precision: str = "float32"
+    micro: int | None = None
 
     @property
     def dtype(self) -> torch.dtype:

@@ -18,12 +18,12 @@ from vitzoo.data.device import DeviceSplit
 from vitzoo.data.order import epoch_order
 from vitzoo.data.pipeline import Pipeline
 from vitzoo.model.layout import Layout
-from vitzoo.model.vit import forward
 from vitzoo.training import optim
 from vitzoo.training.compute import Compute
 from vitzoo.training.depth import keep_factors
 from vitzoo.training.evaluate import Beat, evaluate
-from vitzoo.training.objectives import OBJECTIVES, Batch
+from vitzoo.training.gradient import Drawn, Problem, gradient
+from vitzoo.training.objectives import OBJECTIVES
 from vitzoo.training.schedule import factor
 
 Metrics = dict[str, Any]
@@ -109,7 +109,7 @@ class _Loop:
     def __init__(self, population: Population, state: State, beat: Beat):
         recipe = population.shared
         self.population, self.state, self.beat = population, state, beat
-        self.hyper, self.arch, self.layout = recipe.hyperparameters, recipe.architecture, population.layout
+        self.hyper, self.arch = recipe.hyperparameters, recipe.architecture
         pipeline = Pipeline(
             recipe.augmentation,
             recipe.hyperparameters,
@@ -118,6 +118,7 @@ class _Loop:
             population.classes,
         )
         self.objective = OBJECTIVES[self.hyper.task](recipe, pipeline)
+        self.problem = Problem(self.arch, population.layout, self.objective, population.compute)
         self.groups = optim.arrange([r.hyperparameters for r in population.recipes])
         members = [r.hyperparameters.seed for r in population.recipes]
         self.seeds = list(dict.fromkeys(members))  # siblings with one seed see the same batches
@@ -145,37 +146,28 @@ class _Loop:
         return metrics | {"images_per_second": rate}
 
     def step(self, step: int, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Draw, forward, backward, update; return the batch's summed loss and right answers [K].
+        """Draw, differentiate, update; return the batch's summed loss and right answers [K].
 
         ``indices`` are the positions of the images of each seed in turn.
         """
+        found = gradient(self.state.flat, self.problem, self.draw(step, indices))
+        grad = found.grad if self.hyper.clip is None else optim.clip_rows(found.grad, self.hyper.clip)
+        done = (self.state.epoch - 1) * self.population.steps + step
+        scale = factor(self.hyper, done, self.population.steps)
+        optim.update(self.groups, self.state.flat, grad, self.state.moments, done + 1, scale, self.state.alive)
+        return found.loss, found.right
+
+    def draw(self, step: int, indices: np.ndarray) -> Drawn:
+        """Draw a batch and its stochastic depth; members with one seed see the same."""
         keys = [(seed, self.state.epoch, step) for seed in self.seeds]
         batch = self.objective.train_batch(*self.population.train.gather(indices), keys)
         keep = keep_factors(self.hyper.stochastic_depth, self.arch.depth, batch.images.shape[1], keys)
         keep = None if keep is None else keep.to(self.state.flat.device)
-        if len(self.seeds) > 1:
-            batch = batch.pick(self.streams)
-            keep = None if keep is None else keep[:, :, self.streams]
-        loss, right, grad = self.gradient(batch, keep)
-        if self.hyper.clip is not None:
-            grad = optim.clip_rows(grad, self.hyper.clip)
-        done = (self.state.epoch - 1) * self.population.steps + step
-        scale = factor(self.hyper, done, self.population.steps)
-        optim.update(self.groups, self.state.flat, grad, self.state.moments, done + 1, scale, self.state.alive)
-        return loss, right
-
-    def gradient(self, batch: Batch, keep: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """Return summed loss [K], right answers [K] and the gradient [K, P] of each member's mean loss."""
-        dtype = self.population.compute.dtype
-        flat = self.state.flat.to(dtype, copy=True).requires_grad_()
-        outputs = forward(self.layout.views(flat), batch.images.to(dtype), self.arch, keep)
-        score = self.objective.score(outputs, batch)
-        (grad,) = torch.autograd.grad(score.loss.mean(1).sum(), flat)
-        return score.loss.detach().double().sum(1), score.right.double().sum(1), grad.to(self.state.flat.dtype)
+        return Drawn(batch, keep, self.streams if len(self.seeds) > 1 else None)
 
     def params(self) -> dict[str, Tensor]:
         """The members' tensors as the model sees them."""
-        return self.layout.views(self.state.flat.to(self.population.compute.dtype))
+        return self.population.layout.views(self.state.flat.to(self.population.compute.dtype))
 
     def test(self, split: DeviceSplit, name: str) -> tuple[Tensor, Tensor]:
         return evaluate(self.params(), self.arch, self.objective, split, (name,), self.beat)

@@ -29,14 +29,20 @@ class Batch:
     targets: Tensor | None
     labels: Tensor
 
-    def pick(self, streams: Tensor) -> "Batch":
-        """Repeat streams so that there is one for each member, by the members' indices [K]."""
-        targets = None if self.targets is None else self.targets[streams]
-        return Batch(self.images[streams], targets, self.labels[streams])
+    def part(self, streams: Tensor | None, images: slice) -> "Batch":
+        """Return a span of the images, with streams repeated by their indices [K] so that there is one a member."""
+        where = (slice(None) if streams is None else streams, images)
+        targets = None if self.targets is None else self.targets[where]
+        return Batch(self.images[where], targets, self.labels[where])
 
 
 class Objective(ABC):
-    """A task of pre-training or fine-tuning."""
+    """A task of pre-training or fine-tuning.
+
+    ``separable`` says whether an image's score depends on its own outputs alone, so that batches may be cut anywhere.
+    """
+
+    separable: bool
 
     def __init__(self, recipe: Recipe, pipeline: Pipeline):
         self.hyper = recipe.hyperparameters

@@ -21,6 +21,8 @@ class Contrastive(Objective):
     depends on the number of views compared, so evaluation uses the batches of training; the last may be smaller.
     """
 
+    separable = False
+
     @property
     def test_batch_size(self) -> int:
         """The batch of training: the score depends on how many views are compared."""

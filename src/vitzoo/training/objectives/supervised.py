@@ -12,6 +12,8 @@ from vitzoo.training.objectives.base import Batch, Objective, Score
 class Supervised(Objective):
     """Classification. Online accuracy is against the labels of the images before mixing, as in the released code."""
 
+    separable = True
+
     def train_batch(self, images: Tensor, labels: Tensor, keys: Sequence[Key]) -> Batch:
         return Batch(*(part.unflatten(0, (len(keys), -1)) for part in self.pipeline.train_batch(images, labels, *keys)))
 
