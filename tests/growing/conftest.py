@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from little_grow import FIXED, TEXT, vitzoo
 
+pytest.register_assert_rewrite("engine_laws")
+
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:

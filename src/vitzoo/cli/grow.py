@@ -31,6 +31,12 @@ def grow(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. Default: one per CPU core, or one.")
     ] = None,
+    patience: Annotated[
+        float, typer.Option(min=1, help="Seconds without a step after which a worker is replaced.")
+    ] = 1800,
+    retries: Annotated[
+        int, typer.Option(min=0, help="How often a job whose worker was lost is begun again without an epoch gained.")
+    ] = 2,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Train every member of BLUEPRINT that the zoo lacks. Safe to kill and to repeat: it goes on where it stopped."""
@@ -39,6 +45,7 @@ def grow(
     from vitzoo.blueprint import load
     from vitzoo.cli.output import duration
     from vitzoo.cli.progress import Display, Plain
+    from vitzoo.growing.engines.watch import Patience
     from vitzoo.growing.grow import Wishes, Work, raise_first
     from vitzoo.growing.grow import grow as run
     from vitzoo.growing.jobs import Places
@@ -69,6 +76,7 @@ def grow(
             load(blueprint, overrides or []),
             places,
             Wishes(device, precision, stack, workers),
+            Patience(patience, retries),
             begun,
             tell=lambda event: shown[0].take(event),
             tick=lambda: shown[0].tick(),

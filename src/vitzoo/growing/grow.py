@@ -11,7 +11,10 @@ from pathlib import Path
 from vitzoo import rng
 from vitzoo.blueprint import Blueprint, Recipe, expand, load
 from vitzoo.errors import InputError, Interrupted, VitzooError
-from vitzoo.growing import cost, local
+from vitzoo.growing import cost
+from vitzoo.growing.engines import schedule
+from vitzoo.growing.engines.local import LocalCrew
+from vitzoo.growing.engines.watch import Patience
 from vitzoo.growing.events import Event, JobFailed
 from vitzoo.growing.execution import Execution, agree, choose, require
 from vitzoo.growing.jobs import FOLDER, GrowPopulation, Job, Places, PrepareData
@@ -63,6 +66,7 @@ def grow(
     blueprint: Blueprint,
     places: Places,
     wishes: Wishes = Wishes(),
+    patience: Patience = Patience(),
     begun: Callable[[Work], None] = lambda work: None,
     tell: Callable[[Event], None] = lambda event: None,
     tick: Callable[[], None] = lambda: None,
@@ -73,6 +77,7 @@ def grow(
         blueprint: what to grow; a zoo can only be continued with the blueprint it was begun with.
         places: the zoo's directory, the data root and the cache.
         wishes: device, precision, stack and number of workers.
+        patience: how long a worker may be silent, and how often a job is begun again.
         begun: called once with the work found; ``tell`` with every event; ``tick`` several times a second.
 
     Raises:
@@ -109,7 +114,7 @@ def grow(
                 )
             tick()
 
-        failures = local.run(jobs, workers, execution.threads, tell, beat) if jobs else []
+        failures = schedule.run(jobs, LocalCrew(workers), tell, beat, patience) if jobs else []
         zoo.rebuild_catalogue()
     return _outcome(zoo, recipes, before, start, failures)
 

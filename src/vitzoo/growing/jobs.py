@@ -5,6 +5,7 @@ from pathlib import Path
 
 from vitzoo.blueprint.recipe import Recipe
 from vitzoo.blueprint.schema import Dataset
+from vitzoo.growing.engines.contract import Beat, Guard, Tell
 from vitzoo.growing.execution import Execution
 
 FOLDER = ".grow"  # inside the zoo: the lock and the states of unfinished populations
@@ -30,6 +31,13 @@ class PrepareData:
     places: Places
     needs: frozenset[str] = frozenset()
 
+    def do(self, tell: Tell, beat: Beat, guard: Guard) -> None:
+        """Decode here; ``guard`` is not asked, since the cache appears whole or not at all."""
+        from vitzoo.growing import populate  # torch: only workers need it
+
+        populate.use_threads(1)  # images are decoded in threads of our own
+        populate.prepare(self, tell, beat)
+
 
 @dataclass(frozen=True)
 class GrowPopulation:
@@ -41,6 +49,13 @@ class GrowPopulation:
     places: Places
     needs: frozenset[str]
     cost: float
+
+    def do(self, tell: Tell, beat: Beat, guard: Guard) -> None:
+        """Train and commit here."""
+        from vitzoo.growing import populate
+
+        populate.use_threads(self.execution.threads)
+        populate.grow(self, tell, beat, guard)
 
 
 Job = PrepareData | GrowPopulation

@@ -15,7 +15,8 @@ from vitzoo.data.device import DeviceSplit
 from vitzoo.data.images import Images
 from vitzoo.data.load import load
 from vitzoo.growing import resume
-from vitzoo.growing.events import EpochDone, Event, Note
+from vitzoo.growing.engines.contract import Beat, Guard, Tell
+from vitzoo.growing.events import EpochDone, Note
 from vitzoo.growing.jobs import GrowPopulation, Places, PrepareData
 from vitzoo.model.layout import Layout
 from vitzoo.training import loop
@@ -23,19 +24,21 @@ from vitzoo.training.compute import Compute
 from vitzoo.training.start import from_parent, from_scratch
 from vitzoo.zoo import Member, Zoo
 
-Tell = Callable[[Event], None]
-Beat = Callable[[float], None]
+
+def use_threads(threads: int) -> None:
+    """Let torch compute with so many threads in this process."""
+    torch.set_num_threads(threads)
 
 
-def prepare(job: PrepareData, tell: Tell) -> None:
+def prepare(job: PrepareData, tell: Tell, beat: Beat) -> None:
     """Decode a data set into the cache unless it is there."""
     tell(Note(f"Preparing {job.dataset.source} at {job.image_size}×{job.image_size}."))
-    load_images(job.dataset, job.image_size, job.places)
+    load_images(job.dataset, job.image_size, job.places, beat)
 
 
-def load_images(dataset: Dataset, image_size: int, places: Places) -> Images:
-    """Load a data set from the cache, decoding it first where that has not happened."""
-    return load(dataset, image_size, places.data, places.cache, download=places.download)
+def load_images(dataset: Dataset, image_size: int, places: Places, beat: Beat = lambda share: None) -> Images:
+    """Load a data set from the cache, decoding it first where that has not happened; ``beat`` is called meanwhile."""
+    return load(dataset, image_size, places.data, places.cache, places.download, lambda done, total: beat(done / total))
 
 
 @lru_cache(maxsize=2)
@@ -48,11 +51,15 @@ def _splits(dataset: Dataset, image_size: int, places: Places, device: str) -> t
     return train, test, images.classes
 
 
-def grow(job: GrowPopulation, tell: Tell, beat: Beat) -> None:
-    """Train the job's members and commit all they leave; continue where an earlier call was stopped."""
+def grow(job: GrowPopulation, tell: Tell, beat: Beat, guard: Guard = lambda: None) -> None:
+    """Train the job's members and commit all they leave; continue where an earlier call was stopped.
+
+    ``guard`` raises before anything is stored when another worker has been given the job meanwhile.
+    """
     zoo = Zoo.open(job.places.zoo)
     members = [zoo.member(recipe.name) for recipe in job.recipes]
     recipe = job.recipes[0]
+    load_images(recipe.dataset, recipe.architecture.image_size, job.places, lambda share: beat(0.0))  # on a new machine
     data = _splits(recipe.dataset, recipe.architecture.image_size, job.places, job.execution.device)  # pyright: ignore[reportArgumentType]  (frozen models hash)
     population = loop.Population(job.recipes, *data, Compute(job.execution.device, job.execution.precision))
     path = resume.path_of(job.places.zoo, job.id)
@@ -63,11 +70,13 @@ def grow(job: GrowPopulation, tell: Tell, beat: Beat) -> None:
             population, [start(zoo, recipe, member) for recipe, member in zip(job.recipes, members, strict=True)]
         )
     else:
+        guard()
         store.commit(saved)  # whatever of its epoch the kill left uncommitted
         state = resume.on_device(saved.state, job.execution.device)
-    with Writer(lambda epoch: (resume.write(path, epoch), store.commit(epoch))) as writer:
+    with Writer(lambda epoch: (guard(), resume.write(path, epoch), guard(), store.commit(epoch))) as writer:
         for epoch in loop.train(population, state, beat):
             writer.put(epoch)
+    guard()
     path.unlink(missing_ok=True)
 
 

@@ -1,0 +1,138 @@
+"""The local engine: worker processes on this machine, connected by pipes."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from typing import Any, ClassVar
+
+from vitzoo.growing.engines.contract import Begun, Job, Lost, Message
+from vitzoo.growing.engines.worker import main
+from vitzoo.growing.events import JobDone, JobFailed, JobStopped
+
+GRACE_SECONDS = 8.0
+KILL_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process and our end of its pipe."""
+
+    process: SpawnProcess
+    pipe: Connection
+
+    def end(self) -> bool:
+        """Kill it and return whether it is gone; a process inside a hanging file system is not."""
+        self.process.kill()
+        self.process.join(KILL_SECONDS)
+        self.pipe.close()
+        return not self.process.is_alive()
+
+    def fate(self) -> str:
+        """Say how it ended."""
+        self.process.join()
+        code = self.process.exitcode or 0
+        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        return how + ("; out of memory is the usual reason" if code == -signal.SIGKILL else "")
+
+
+class LocalCrew:
+    """At most ``size`` processes, started when there is a job for them."""
+
+    kind: ClassVar[str] = "A worker process"
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._idle: list[Worker] = []
+        self._busy: dict[str, Worker] = {}
+        self._news: list[Message] = []
+
+    def __enter__(self) -> "LocalCrew":
+        return self
+
+    def room(self) -> int:
+        """Return how many more jobs can be given now."""
+        return self.size - len(self._busy)
+
+    def give(self, job: Job) -> None:
+        """Send a job to a process that has none."""
+        worker = self._busy[job.id] = self._idle.pop() if self._idle else self._hire()
+        self._news.append(Begun(job.id))
+        try:
+            worker.pipe.send(job)
+        except (BrokenPipeError, ConnectionResetError):
+            self._news.append(self._lost(job.id))
+
+    def messages(self, timeout: float) -> list[Message]:
+        """Return what busy processes told, waiting for the first of it."""
+        found, self._news = self._news, []
+        jobs = {worker.pipe: job for job, worker in self._busy.items()}
+        for pipe in wait(list(jobs), 0 if found else timeout):
+            found.append(self._receive(jobs[pipe]))  # type: ignore[index]
+        return found
+
+    def drop(self, job: str) -> bool:
+        """Kill the process that has this job."""
+        return self._busy.pop(job).end()
+
+    def __exit__(self, *details: Any) -> None:
+        """Stop all processes: ask, wait a little, then kill; a kill loses nothing that was committed."""
+        workers = [*self._idle, *self._busy.values()]
+        for worker in workers:
+            worker.process.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        while any(worker.process.is_alive() for worker in workers) and time.monotonic() < deadline:
+            for worker in workers:
+                _drain(worker.pipe)
+        for worker in workers:
+            worker.end()
+
+    def _hire(self) -> Worker:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        with _interrupt_blocked():
+            process = context.Process(target=main, args=(theirs, os.getpid()), name="vitzoo")
+            process.start()
+        theirs.close()
+        return Worker(process, ours)
+
+    def _receive(self, job: str) -> Message:
+        try:
+            event = self._busy[job].pipe.recv()
+        except (EOFError, ConnectionResetError):
+            return self._lost(job)
+        if isinstance(event, JobDone | JobFailed):
+            self._idle.append(self._busy.pop(job))
+        elif isinstance(event, JobStopped):
+            self._busy.pop(job).end()  # it is leaving
+        return event
+
+    def _lost(self, job: str) -> Lost:
+        worker = self._busy.pop(job)
+        why = worker.fate()
+        worker.pipe.close()
+        return Lost(job, why)
+
+
+def _drain(pipe: Connection) -> None:
+    """Keep reading, so that nobody blocks on a full pipe."""
+    try:
+        while pipe.poll(0.01):
+            pipe.recv()
+    except (EOFError, OSError):
+        return
+
+
+@contextmanager
+def _interrupt_blocked() -> Iterator[None]:
+    """Hold SIGINT back while processes start: they inherit that, and so die of no Ctrl-C before they can ignore it."""
+    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
