@@ -18,6 +18,7 @@ from vitzoo.model.timm_names import create, describe
 from vitzoo.training import loop
 from vitzoo.training.chunks import chunks, part, spans
 from vitzoo.training.compute import Compute
+from vitzoo.training.fitting import Fitting
 from vitzoo.training.gradient import Drawn, Gradient, gradient
 from vitzoo.training.start import from_scratch
 
@@ -37,8 +38,7 @@ def steps(head: Head, more: dict[str, Any], seeds: list[int], precision: str) ->
 
 
 def with_micro(run: loop._Loop, drawn: Drawn, micro: int | None) -> Gradient:
-    compute = replace(run.problem.compute, micro=micro)
-    return gradient(run.state.flat, replace(run.problem, compute=compute), drawn)
+    return gradient(run.state.flat, run.problem, drawn, Fitting(micro))
 
 
 @pytest.mark.parametrize("precision", BOUND)

@@ -1,8 +1,10 @@
-"""Where and in which precision a population is computed. Weights and moments are always kept in float32 or better."""
+"""Where, how precisely and with whom a population is computed; weights and moments are kept in float32 or better."""
 
 from dataclasses import dataclass
 
 import torch
+
+from vitzoo.training.team import ALONE, Team
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "float64": torch.float64}
 
@@ -12,11 +14,13 @@ class Compute:
     """A device and a precision: float32, bf16 (weights cast for each step), or float64 (tests).
 
     ``micro`` is the most tokens (members x images x tokens of an image) of one forward and backward pass; None: all.
+    ``team`` are the processes that train a population together.
     """
 
     device: str = "cpu"
     precision: str = "float32"
     micro: int | None = None
+    team: Team = ALONE
 
     @property
     def dtype(self) -> torch.dtype:

@@ -18,8 +18,9 @@ from vitzoo.blueprint.schema import Backbone
 from vitzoo.model.layout import Layout
 from vitzoo.model.shapes import tokens
 from vitzoo.model.vit import forward
-from vitzoo.training.chunks import Chunks, chunks
+from vitzoo.training.chunks import Chunks
 from vitzoo.training.compute import Compute
+from vitzoo.training.fitting import Fitting
 from vitzoo.training.objectives import Batch, Objective
 
 Weights = dict[str, Tensor]
@@ -40,6 +41,10 @@ class Drawn:
     def images(self) -> int:
         """N, the images (views) that each member sees."""
         return self.batch.images.shape[1]
+
+    def span(self, images: slice) -> "Drawn":
+        """Return the same for a span of the images."""
+        return Drawn(self.batch.part(None, images), None if self.keep is None else self.keep[..., images], self.streams)
 
     def part(self, members: slice, images: slice) -> "Drawn":
         """Return what these members see of these images; nothing is left to be looked up by stream."""
@@ -67,47 +72,70 @@ class Problem:
     compute: Compute
 
 
-def gradient(flat: Tensor, problem: Problem, drawn: Drawn) -> Gradient:
+def gradient(flat: Tensor, problem: Problem, drawn: Drawn, fitting: Fitting) -> Gradient:
     """Differentiate the members' mean losses on a batch with respect to ``flat`` [K, P].
 
-    The result does not depend on ``compute.micro`` but for rounding. Nothing is changed in place, so a step that fails
-    can be tried again.
+    The result does not depend on how ``fitting`` cuts the batch, but for rounding. Nothing is changed in place, so what
+    does not fit into memory is tried again in smaller chunks. In a team each process computes its share of the images:
+    the sums of scores are those of the share, the gradient is that of the whole batch.
     """
-    cut = chunks(len(flat), drawn.images, tokens(problem.arch), problem.compute.micro)
+    team, images = problem.compute.team, drawn.images
+    mine = drawn.span(team.share(images))
+    size = (len(flat), mine.images, tokens(problem.arch))
+    found = None
+    if team.size == 1 or problem.objective.separable:
+        found = fitting.run(lambda cut: _direct(flat, problem, mine, images, cut), *size)
+    found = found or _cached(flat, problem, drawn, fitting)
+    team.sum(found.grad)
+    return found
+
+
+def _direct(flat: Tensor, problem: Problem, drawn: Drawn, images: int, cut: Chunks) -> Gradient | None:
+    """Score every chunk by itself; None where images that are compared with one another are not in one chunk."""
     if len(cut.images) > 1 and not problem.objective.separable:
-        return _cached(flat, problem, drawn, cut)
-    return _direct(flat, problem, drawn, cut)
-
-
-def _direct(flat: Tensor, problem: Problem, drawn: Drawn, cut: Chunks) -> Gradient:
-    """Score every chunk by itself."""
+        return None
     loss = torch.zeros(len(flat), dtype=torch.float64, device=flat.device)
     found = Gradient(loss, torch.zeros_like(loss), torch.empty_like(flat))
     for members in cut.members:
         weights = leaves(flat[members], problem)
-        for number, images in enumerate(cut.images):
-            losses, rights, grads = forward_backward(weights, problem, drawn.part(members, images), drawn.images)
+        for span in cut.images:
+            losses, rights, grads = forward_backward(weights, problem, drawn.part(members, span), images)
             found.loss[members] += losses
             found.right[members] += rights
-            _accumulate(found.grad[members], grads, problem.layout, first=number == 0)
+            _accumulate(found.grad[members], grads, problem.layout, first=span.start == 0)
     return found
 
 
-def _cached(flat: Tensor, problem: Problem, drawn: Drawn, cut: Chunks) -> Gradient:
-    """Score the outputs of all chunks together, then carry the loss back chunk by chunk."""
-    losses, rights, grad = [], [], torch.empty_like(flat)
+def _cached(flat: Tensor, problem: Problem, drawn: Drawn, fitting: Fitting) -> Gradient:
+    """Score the outputs of all chunks and processes together, then carry the loss back chunk by chunk."""
+    team = problem.compute.team
+    share = team.share(drawn.images)
+    mine, per_image = drawn.span(share), tokens(problem.arch)
+    size = (len(flat), mine.images, per_image)
+    outputs = fitting.run(lambda cut: _outputs(flat, problem, mine, cut), *size)
+    outputs = team.join(outputs, drawn.images)
+    loss, right, pull = score_outputs(outputs, problem, drawn.part(slice(None), slice(None)).batch)
+    grad = fitting.run(lambda cut: _carried_back(flat, problem, mine, pull[:, share], cut), *size)
+    return Gradient(loss[:, share].double().sum(1), right[:, share].double().sum(1), grad)
+
+
+@torch.no_grad()
+def _outputs(flat: Tensor, problem: Problem, drawn: Drawn, cut: Chunks) -> Tensor:
+    rows = []
     for members in cut.members:
         weights = leaves(flat[members], problem)
-        parts = [drawn.part(members, images) for images in cut.images]
-        with torch.no_grad():
-            outputs = torch.cat([outputs_of(weights, problem, each) for each in parts], dim=1)
-        loss, right, pull = score_outputs(outputs, problem, drawn.part(members, slice(None)).batch)
-        for number, (images, each) in enumerate(zip(cut.images, parts, strict=True)):
-            grads = backward(weights, problem, each, pull[:, images])
-            _accumulate(grad[members], grads, problem.layout, first=number == 0)
-        losses.append(loss.double().sum(1))
-        rights.append(right.double().sum(1))
-    return Gradient(torch.cat(losses), torch.cat(rights), grad)
+        rows.append(torch.cat([outputs_of(weights, problem, drawn.part(members, span)) for span in cut.images], dim=1))
+    return torch.cat(rows)
+
+
+def _carried_back(flat: Tensor, problem: Problem, drawn: Drawn, pull: Tensor, cut: Chunks) -> Tensor:
+    grad = torch.empty_like(flat)
+    for members in cut.members:
+        weights = leaves(flat[members], problem)
+        for span in cut.images:
+            grads = backward(weights, problem, drawn.part(members, span), pull[members, span])
+            _accumulate(grad[members], grads, problem.layout, first=span.start == 0)
+    return grad
 
 
 def leaves(flat: Tensor, problem: Problem) -> Weights:

@@ -22,6 +22,7 @@ from vitzoo.training import optim
 from vitzoo.training.compute import Compute
 from vitzoo.training.depth import keep_factors
 from vitzoo.training.evaluate import Beat, evaluate
+from vitzoo.training.fitting import Fitting, Warn
 from vitzoo.training.gradient import Drawn, Problem, gradient
 from vitzoo.training.objectives import OBJECTIVES
 from vitzoo.training.schedule import factor
@@ -88,12 +89,28 @@ def begin(population: Population, starts: Sequence[dict[str, Tensor]]) -> State:
     return State(0, flat, optim.moments(groups, flat), [True] * len(starts))
 
 
-def train(population: Population, state: State, beat: Beat = lambda share: None) -> Iterator[Epoch]:
+def shared(population: Population, state: State | None) -> State:
+    """Return the state of the first process of a team; the others pass None. Alone, return ``state``."""
+    compute, k = population.compute, len(population.recipes)
+    if state is None:
+        flat = torch.zeros(k, population.layout.width, dtype=compute.master, device=compute.device)
+        groups = optim.arrange([r.hyperparameters for r in population.recipes])
+        state = State(0, flat, optim.moments(groups, flat), [True] * k)
+    head = torch.tensor([state.epoch, *state.alive], dtype=torch.int64, device=compute.device)
+    compute.team.copy_from_first(head, state.flat, *state.moments.values())
+    epoch, *alive = head.tolist()
+    return State(epoch, state.flat, state.moments, list(map(bool, alive)))
+
+
+def train(
+    population: Population, state: State, beat: Beat = lambda share: None, warn: Warn = lambda text: None
+) -> Iterator[Epoch]:
     """Train from ``state`` to the last epoch, yielding after every epoch (and before the first, as epoch 0).
 
     ``beat`` is called before every step with the share of the epoch that is done; raising from it stops the training.
+    ``warn`` is told when something does not fit into memory and is computed in smaller micro-batches.
     """
-    loop = _Loop(population, state, beat)
+    loop = _Loop(population, state, beat, warn)
     if state.epoch == 0:
         yield loop.report({}, first=True)
     while state.epoch < population.shared.hyperparameters.epochs and any(state.alive):
@@ -106,7 +123,7 @@ def train(population: Population, state: State, beat: Beat = lambda share: None)
 class _Loop:
     """The moving parts of one run, so that a step reads as a step."""
 
-    def __init__(self, population: Population, state: State, beat: Beat):
+    def __init__(self, population: Population, state: State, beat: Beat, warn: Warn = lambda text: None):
         recipe = population.shared
         self.population, self.state, self.beat = population, state, beat
         self.hyper, self.arch = recipe.hyperparameters, recipe.architecture
@@ -119,6 +136,7 @@ class _Loop:
         )
         self.objective = OBJECTIVES[self.hyper.task](recipe, pipeline)
         self.problem = Problem(self.arch, population.layout, self.objective, population.compute)
+        self.team, self.fitting = population.compute.team, Fitting(population.compute.micro, warn)
         self.groups = optim.arrange([r.hyperparameters for r in population.recipes])
         members = [r.hyperparameters.seed for r in population.recipes]
         self.seeds = list(dict.fromkeys(members))  # siblings with one seed see the same batches
@@ -128,15 +146,13 @@ class _Loop:
         """Run one epoch; return online loss and accuracy [K] and the rate."""
         begun = time.perf_counter()
         k, device = len(self.state.alive), self.state.flat.device
-        loss = torch.zeros(k, dtype=torch.float64, device=device)
-        right = torch.zeros_like(loss)
+        sums = torch.zeros(2, k, dtype=torch.float64, device=device)
         n, batch, epoch = len(self.population.train), self.hyper.batch_size, self.state.epoch
         orders = [epoch_order(n, batch, seed, epoch) for seed in self.seeds]
         for step, indices in enumerate(np.concatenate(orders, axis=1)):
             self.beat(step / len(orders[0]))
-            losses, rights = self.step(step, indices)
-            loss += losses
-            right += rights
+            sums += torch.stack(self.step(step, indices))
+        loss, right = self.team.sum(sums)
         seen = len(orders[0]) * batch
         metrics = {
             "train_loss": loss / (seen * self.hyper.views),
@@ -146,11 +162,11 @@ class _Loop:
         return metrics | {"images_per_second": rate}
 
     def step(self, step: int, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Draw, differentiate, update; return the batch's summed loss and right answers [K].
+        """Draw, differentiate, update; return the summed loss and right answers [K] of this process's share.
 
         ``indices`` are the positions of the images of each seed in turn.
         """
-        found = gradient(self.state.flat, self.problem, self.draw(step, indices))
+        found = gradient(self.state.flat, self.problem, self.draw(step, indices), self.fitting)
         grad = found.grad if self.hyper.clip is None else optim.clip_rows(found.grad, self.hyper.clip)
         done = (self.state.epoch - 1) * self.population.steps + step
         scale = factor(self.hyper, done, self.population.steps)
@@ -170,15 +186,19 @@ class _Loop:
         return self.population.layout.views(self.state.flat.to(self.population.compute.dtype))
 
     def test(self, split: DeviceSplit, name: str) -> tuple[Tensor, Tensor]:
-        return evaluate(self.params(), self.arch, self.objective, split, (name,), self.beat)
+        """Return the members' mean loss and accuracy [K] on a split."""
+        return evaluate(self.params(), self.arch, self.objective, split, (name,), self.beat, self.fitting, self.team)
 
     def report(self, running: Metrics, before: Tensor | None = None, first: bool = False) -> Epoch:
         """Evaluate, bury the dead, and describe the epoch."""
+        self.team.check_equal(self.state.flat, "weights")
         nothing = torch.full((len(self.state.alive),), float("nan"))
         columns: Metrics = {"train_loss": nothing, "train_acc": nothing} | running
         columns["test_loss"], columns["test_acc"] = self.test(self.population.test, "test")
         if self.state.epoch == self.hyper.epochs:
             columns["train_loss_clean"], columns["train_acc_clean"] = self.test(self.population.train, "train")
+        if self.fitting.reduced:  # another order of sums: this epoch's bits are not those of the recorded execution
+            columns["micro"] = self.fitting.micro
         diverged = [] if first else self.bury(columns, before)
         factor_now = (
             0.0 if first else factor(self.hyper, self.state.epoch * self.population.steps - 1, self.population.steps)
