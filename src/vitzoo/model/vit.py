@@ -9,15 +9,21 @@ images, else K.
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vitzoo.blueprint.schema import Backbone
+from vitzoo.model import native
 from vitzoo.model.attention import attend
 
 EPS = 1e-6
+
+#: What computes a block: torch's operations, fused where it has them; its plain ones, which can be differentiated
+#: twice; or the CPU kernels of ``vitzoo.model.native``. They agree but for rounding.
+Kernels = Literal["torch", "plain", "native"]
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -61,13 +67,13 @@ def embed(params: Mapping[str, Tensor], images: Tensor, arch: Backbone) -> Tenso
 
 
 def self_attention(
-    params: Mapping[str, Tensor], block: str, x: Tensor, batch: int, heads: int, fused: bool = True
+    params: Mapping[str, Tensor], block: str, x: Tensor, batch: int, heads: int, kernels: Kernels = "torch"
 ) -> Tensor:
     """Multi-head self-attention of tokens x [K, B·T, D], norm included."""
     k, n, d = x.shape
     t, width = n // batch, d // heads
     qkv = norm_linear(params, f"{block}.norm1", f"{block}.attn.qkv", x)
-    mixed = attend(qkv.view(k * batch, t, 3, heads, width), fused).reshape(k, n, d)
+    mixed = attend(qkv.view(k * batch, t, 3, heads, width), fused=kernels != "plain").reshape(k, n, d)
     return linear(mixed, params[f"{block}.attn.proj.weight"], params[f"{block}.attn.proj.bias"])
 
 
@@ -86,12 +92,19 @@ def head(params: Mapping[str, Tensor], x: Tensor) -> Tensor:
 
 
 def block(
-    params: Mapping[str, Tensor], name: str, x: Tensor, heads: int, keep: Tensor | None = None, fused: bool = True
+    params: Mapping[str, Tensor],
+    name: str,
+    x: Tensor,
+    heads: int,
+    keep: Tensor | None = None,
+    kernels: Kernels = "torch",
 ) -> Tensor:
-    """Pass tokens x [K, B, T, D] through one block; ``keep`` [2, S, B] and ``fused`` as for ``forward``."""
+    """Pass tokens x [K, B, T, D] through one block; ``keep`` [2, S, B] and ``kernels`` as for ``forward``."""
+    if kernels == "native":
+        return native.block(params, name, x, heads, keep)
     k, b, t, d = x.shape
     x = x.reshape(k, b * t, d)
-    y = self_attention(params, name, x, b, heads, fused)
+    y = self_attention(params, name, x, b, heads, kernels)
     x = x + (y if keep is None else drop(y, keep[0], t))
     y = mlp(params, name, x)
     x = x + (y if keep is None else drop(y, keep[1], t))
@@ -99,7 +112,11 @@ def block(
 
 
 def forward(
-    params: Mapping[str, Tensor], images: Tensor, arch: Backbone, keep: Tensor | None = None, fused: bool = True
+    params: Mapping[str, Tensor],
+    images: Tensor,
+    arch: Backbone,
+    keep: Tensor | None = None,
+    kernels: Kernels = "torch",
 ) -> Tensor:
     """Compute the outputs of a population.
 
@@ -109,14 +126,14 @@ def forward(
         arch: the architecture.
         keep: [depth, 2, S, B] factors of the residual branches (0 or 1/keep rate), the stochastic depth of
             Huang et al. (2016) drawn by the caller; None keeps everything.
-        fused: whether attention may use a fused kernel, which cannot be differentiated twice.
+        kernels: what computes the blocks.
 
     Returns:
         Outputs [K, B, C] in the parameters' dtype.
     """
     x = embed(params, images, arch)
     for i in range(arch.depth):
-        x = block(params, f"blocks.{i}", x, arch.heads, None if keep is None else keep[i], fused)
+        x = block(params, f"blocks.{i}", x, arch.heads, None if keep is None else keep[i], kernels)
     return head(params, x[:, :, 0])
 
 

@@ -32,7 +32,7 @@ class _Model(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Map images [B, 3, S, S] to outputs [B, C]."""
         params = self.layout.views(self.row.unsqueeze(0))
-        return forward(params, images.unsqueeze(0), self.arch, fused=False)[0]
+        return forward(params, images.unsqueeze(0), self.arch, kernels="plain")[0]
 
 
 def hessian(row: Tensor, arch: Backbone, batches: Batches) -> "HessianLinearOperator":
