@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 
 from vitzoo.blueprint.schema import Backbone, Head
 from vitzoo.errors import InputError
-from vitzoo.model import native
 from vitzoo.model.init import initial
 from vitzoo.model.native import build, calls
+from vitzoo.model.native.block import fits
+from vitzoo.model.native.build import why_not
 from vitzoo.model.vit import block, forward
 
-pytestmark = pytest.mark.skipif(native.why_not() is not None, reason=f"no native kernels: {native.why_not()}")
+pytestmark = pytest.mark.skipif(why_not() is not None, reason=f"no native kernels: {why_not()}")
 
 needs_bf16 = pytest.mark.skipif(
-    native.why_not() is not None or not calls.has(torch.bfloat16), reason="this processor does not multiply bf16"
+    why_not() is not None or not calls.has(torch.bfloat16), reason="this processor does not multiply bf16"
 )
 #: Largest relative error (norm of the difference / norm) against float64: a few roundings of the element type.
 BOUND = {torch.float32: 2e-6, torch.bfloat16: 2e-2}
@@ -109,9 +110,9 @@ def test_nothing_is_differentiated_twice_in_silence():
 
 
 def test_widths_that_are_no_multiple_of_16_do_not_fit():
-    assert native.fits(arch_of(96, 3), torch.float32)
-    assert not native.fits(arch_of(48, 2), torch.float32)  # heads of 24
-    assert not native.fits(arch_of(96, 3), torch.float64)
+    assert fits(arch_of(96, 3), torch.float32)
+    assert not fits(arch_of(48, 2), torch.float32)  # heads of 24
+    assert not fits(arch_of(96, 3), torch.float64)
 
 
 def test_a_kernel_refuses_memory_with_holes():
@@ -130,7 +131,7 @@ def elsewhere(tmp_path, monkeypatch):
 
 def test_no_compiler_is_said_so(elsewhere, monkeypatch):
     monkeypatch.setenv("CC", "no-such-compiler")
-    assert "No C compiler" in (native.why_not() or "")
+    assert "No C compiler" in (why_not() or "")
 
 
 def test_a_compiler_that_fails_is_quoted(elsewhere, monkeypatch):

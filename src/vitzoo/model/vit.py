@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vitzoo.blueprint.schema import Backbone
-from vitzoo.model import native
 from vitzoo.model.attention import attend
+from vitzoo.model.native import block as native
 
 EPS = 1e-6
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
+from vitzoo.model.vit import Kernels
 from vitzoo.training.team import ALONE, Team
 
 DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "float64": torch.float64}
@@ -13,12 +14,14 @@ DTYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "float64": torch.flo
 class Compute:
     """A device and a precision: float32, bf16 (weights cast for each step), or float64 (tests).
 
+    ``kernels`` compute the blocks, forward and backward; see ``vitzoo.model.vit.Kernels``.
     ``micro`` is the most tokens (members x images x tokens of an image) of one forward and backward pass; None: all.
     ``team`` are the processes that train a population together.
     """
 
     device: str = "cpu"
     precision: str = "float32"
+    kernels: Kernels = "torch"
     micro: int | None = None
     team: Team = ALONE
 

@@ -9,7 +9,7 @@ from vitzoo.blueprint.schema import Backbone
 from vitzoo.data.device import DeviceSplit
 from vitzoo.data.order import eval_order
 from vitzoo.model.shapes import tokens
-from vitzoo.model.vit import forward
+from vitzoo.model.vit import Kernels, forward
 from vitzoo.training.chunks import Chunks
 from vitzoo.training.fitting import Fitting
 from vitzoo.training.objectives import Objective
@@ -28,6 +28,7 @@ def evaluate(
     beat: Beat = lambda share: None,
     fitting: Fitting | None = None,
     team: Team = ALONE,
+    kernels: Kernels = "torch",
 ) -> tuple[Tensor, Tensor]:
     """Return mean loss [K] and accuracy [K] in [0, 1], float64, over all images of ``split``.
 
@@ -44,17 +45,17 @@ def evaluate(
         batch = objective.test_batch(*split.gather(index), key=(*key, number))
         images = batch.images.to(some.dtype)
         size = (len(some), images.shape[1], tokens(arch))
-        outputs = fitting.run(lambda cut, images=images: _outputs(params, images, arch, cut), *size)
+        outputs = fitting.run(lambda cut, images=images: _outputs(params, images, arch, cut, kernels), *size)
         score = objective.score(outputs, batch)
         sums += torch.stack([score.loss.double().sum(1), score.right.double().sum(1)])
     loss, right = team.sum(sums) / (len(split) * objective.hyper.views)
     return loss, right
 
 
-def _outputs(params: Mapping[str, Tensor], images: Tensor, arch: Backbone, cut: Chunks) -> Tensor:
+def _outputs(params: Mapping[str, Tensor], images: Tensor, arch: Backbone, cut: Chunks, kernels: Kernels) -> Tensor:
     """Return the outputs [K, N, C] for images [1, N, 3, H, W], computed chunk by chunk."""
     rows = []
     for members in cut.members:
         some = {name: tensor[members] for name, tensor in params.items()}
-        rows.append(torch.cat([forward(some, images[:, span], arch) for span in cut.images], dim=1))
+        rows.append(torch.cat([forward(some, images[:, span], arch, None, kernels) for span in cut.images], dim=1))
     return torch.cat(rows)

@@ -149,7 +149,9 @@ def leaves(flat: Tensor, problem: Problem) -> Weights:
 
 def outputs_of(weights: Weights, problem: Problem, part: Drawn) -> Tensor:
     """Return the outputs [k, n, C] of members for a part of a batch."""
-    return forward(weights, part.batch.images.to(problem.compute.dtype), problem.arch, part.keep)
+    return forward(
+        weights, part.batch.images.to(problem.compute.dtype), problem.arch, part.keep, problem.compute.kernels
+    )
 
 
 def forward_backward(

@@ -187,7 +187,10 @@ class _Loop:
 
     def test(self, split: DeviceSplit, name: str) -> tuple[Tensor, Tensor]:
         """Return the members' mean loss and accuracy [K] on a split."""
-        return evaluate(self.params(), self.arch, self.objective, split, (name,), self.beat, self.fitting, self.team)
+        kernels = self.population.compute.kernels
+        return evaluate(
+            self.params(), self.arch, self.objective, split, (name,), self.beat, self.fitting, self.team, kernels
+        )
 
     def report(self, running: Metrics, before: Tensor | None = None, first: bool = False) -> Epoch:
         """Evaluate, bury the dead, and describe the epoch."""

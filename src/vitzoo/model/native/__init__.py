@@ -5,8 +5,3 @@ spent between the matrix products. Here everything between two products is one p
 what is cheap to compute again is not kept. The products themselves are torch's. The source is C, compiled once for the
 machine at hand by its own compiler; docs/performance.md has what it is worth.
 """
-
-from vitzoo.model.native.block import block, fits
-from vitzoo.model.native.build import why_not
-
-__all__ = ["block", "fits", "why_not"]
