@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError
 from vitzoo.blueprint import Recipe
 from vitzoo.blueprint.schema import Fields
 from vitzoo.errors import InputError
+from vitzoo.model.native import build
 from vitzoo.model.shapes import tokens
 
 #: Tokens that one step of a stack should work on: less starves the device, more only spills its caches (docs/log.md).
@@ -15,7 +16,7 @@ TOKENS = {"cpu": 8192, "cuda": 1 << 18}
 
 
 class Execution(Fields):
-    """Device kind, precision, size of the stacks, and threads per worker.
+    """Device kind, precision, size of the stacks and of micro-batches, processes a population and threads a process.
 
     A zoo is resumed with the values it was begun with, so its weights do not depend on when it was interrupted.
     """
@@ -24,7 +25,14 @@ class Execution(Fields):
     precision: Literal["float32", "bf16"]
     stack: int | None = Field(None, ge=1, le=1024, description="most members trained together; None: by ``tokens``")
     tokens: int = Field(ge=1, description="tokens that one step of a stack should work on")
-    threads: int = Field(1, ge=1, description="CPU threads of one worker")
+    micro: int | None = Field(
+        None, ge=1, description="most tokens of one forward and backward pass; None: a whole step"
+    )
+    devices: int = Field(1, ge=1, le=64, description="devices, one process each, that train a population together")
+    threads: int = Field(1, ge=1, description="CPU threads of one process")
+    kernels: Literal["torch", "native"] = Field(
+        "torch", description="what computes the blocks; native: our CPU kernels, where a member's widths fit them"
+    )
 
     def limit(self, recipe: Recipe) -> int:
         """Return how many members like ``recipe`` to train together.
@@ -38,7 +46,7 @@ class Execution(Fields):
         return self.stack or max(1, self.tokens // (h.batch_size * h.views * tokens(recipe.architecture)))
 
 
-def choose(device: str | None, precision: str | None, stack: int | None) -> Execution:
+def choose(device: str | None, precision: str | None, stack: int | None, devices: int | None = None) -> Execution:
     """Fill in what the user left open from what this machine has; imports torch unless ``device`` is "cpu".
 
     Raises:
@@ -55,7 +63,9 @@ def choose(device: str | None, precision: str | None, stack: int | None) -> Exec
         "device": device,
         "precision": precision or ("bf16" if fast_bf16 else "float32"),
         "stack": stack,
+        "devices": devices or 1,
         "tokens": TOKENS[device] if device in TOKENS else TOKENS["cpu"],
+        "kernels": "native" if device == "cpu" and build.why_not() is None else "torch",
     }
     try:
         return Execution(**values)
@@ -65,15 +75,25 @@ def choose(device: str | None, precision: str | None, stack: int | None) -> Exec
 
 
 def require(execution: Execution) -> None:
-    """Check that this machine has the device a zoo was begun with.
+    """Check that this machine has the device and the kernels a zoo was begun with.
 
     Raises:
         InputError: it has not.
     """
+    if execution.kernels == "native" and (why := build.why_not()):
+        raise InputError(
+            "This zoo was begun with vitzoo's CPU kernels, and they cannot be compiled here; torch's would give it "
+            f"other weights. {why} Install one, or grow a new zoo."
+        )
     if execution.device == "cuda" and not _has_cuda():
         raise InputError(
             "This zoo was begun on a CUDA device, and there is none here; the CPU would give it other weights. "
             "Go on where there is one, or grow a new zoo."
+        )
+    if execution.device == "cuda" and execution.devices > (found := _count_cuda()):
+        raise InputError(
+            f"A population of this zoo is trained on {execution.devices} CUDA devices together, and here are {found}. "
+            "Go on where there are as many, or grow a new zoo with fewer --devices."
         )
 
 
@@ -81,6 +101,12 @@ def _has_cuda() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+def _count_cuda() -> int:
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def _cuda_has_bf16() -> bool:
@@ -96,10 +122,17 @@ def cpu_has_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
-def agree(recorded: dict[str, Any], device: str | None, precision: str | None, stack: int | None) -> Execution:
+def agree(
+    recorded: dict[str, Any],
+    device: str | None,
+    precision: str | None,
+    stack: int | None,
+    devices: int | None = None,
+) -> Execution:
     """Return what a zoo was begun with; refuse other wishes, which would change its weights."""
     execution = Execution.model_validate(recorded)
-    for name, wish in (("device", device), ("precision", precision), ("stack", stack)):
+    wishes = {"device": device, "precision": precision, "stack": stack, "devices": devices}
+    for name, wish in wishes.items():
         have = getattr(execution, name)
         if wish is not None and wish != have:
             raise InputError(

@@ -2,7 +2,8 @@
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from types import TracebackType
 
@@ -14,14 +15,20 @@ from vitzoo.blueprint.schema import Dataset
 from vitzoo.data.device import DeviceSplit
 from vitzoo.data.images import Images
 from vitzoo.data.load import load
+from vitzoo.errors import InputError
 from vitzoo.growing import resume
+from vitzoo.growing.company import company
 from vitzoo.growing.engines.contract import Beat, Guard, Tell
 from vitzoo.growing.events import EpochDone, Note
 from vitzoo.growing.jobs import GrowPopulation, Places, PrepareData
+from vitzoo.growing.shortage import explained
 from vitzoo.model.layout import Layout
+from vitzoo.model.native.block import fits
 from vitzoo.training import loop
 from vitzoo.training.compute import Compute
+from vitzoo.training.fitting import Warn
 from vitzoo.training.start import from_parent, from_scratch
+from vitzoo.training.team import Team
 from vitzoo.zoo import Member, Zoo
 
 
@@ -55,29 +62,67 @@ def grow(job: GrowPopulation, tell: Tell, beat: Beat, guard: Guard = lambda: Non
     """Train the job's members and commit all they leave; continue where an earlier call was stopped.
 
     ``guard`` raises before anything is stored when another worker has been given the job meanwhile.
+
+    Raises:
+        InputError: more devices than images in a batch.
+        CompanionLost, NotEnoughMemory: as they say.
     """
-    zoo = Zoo.open(job.places.zoo)
-    members = [zoo.member(recipe.name) for recipe in job.recipes]
-    recipe = job.recipes[0]
-    load_images(recipe.dataset, recipe.architecture.image_size, job.places, lambda share: beat(0.0))  # on a new machine
-    data = _splits(recipe.dataset, recipe.architecture.image_size, job.places, job.execution.device)  # pyright: ignore[reportArgumentType]  (frozen models hash)
-    population = loop.Population(job.recipes, *data, Compute(job.execution.device, job.execution.precision))
-    path = resume.path_of(job.places.zoo, job.id)
-    store = Store(job, members, population.layout, tell)
-    saved = resume.read(path)
-    if saved is None:
-        state = loop.begin(
-            population, [start(zoo, recipe, member) for recipe, member in zip(job.recipes, members, strict=True)]
+    recipe, images = job.recipes[0], job.recipes[0].hyperparameters.batch_size
+    if images < job.execution.devices:
+        raise InputError(
+            f"{recipe.name} is trained on batches of {images} images, which {job.execution.devices} devices cannot "
+            "share. Grow a new zoo with fewer --devices or larger batches."
         )
-    else:
-        guard()
-        store.commit(saved)  # whatever of its epoch the kill left uncommitted
-        state = resume.on_device(saved.state, job.execution.device)
-    with Writer(lambda epoch: (guard(), resume.write(path, epoch), guard(), store.commit(epoch))) as writer:
-        for epoch in loop.train(population, state, beat):
-            writer.put(epoch)
+    load_images(recipe.dataset, recipe.architecture.image_size, job.places, lambda share: beat(0.0))  # on a new machine
+    with explained(job.recipes, job.execution), company(job, accompany, tell, beat) as (team, hear):
+        population = _population(job, team)
+        state, store = _begin(job, population, tell, guard)
+        path = resume.path_of(job.places.zoo, job.id)
+
+        def step(share: float) -> None:
+            hear()
+            writer.check()
+            beat(share)
+
+        with Writer(lambda epoch: (guard(), resume.write(path, epoch), guard(), store.commit(epoch))) as writer:
+            for epoch in loop.train(population, loop.shared(population, state), step, lambda text: tell(Note(text))):
+                writer.put(epoch)
     guard()
     path.unlink(missing_ok=True)
+
+
+def accompany(job: GrowPopulation, team: Team, warn: Warn) -> Iterator[None]:
+    """Train with the process that has the job, from its state; the zoo is that one's. The first yield is before."""
+    with explained(job.recipes, job.execution):
+        population = _population(job, team)
+        yield
+        for _ in loop.train(population, loop.shared(population, None), warn=warn):
+            yield
+
+
+def _population(job: GrowPopulation, team: Team) -> loop.Population:
+    """Bring a job's members and their data together, on this process's device."""
+    recipe, e = job.recipes[0], job.execution
+    device = f"{e.device}:{team.rank}" if e.device == "cuda" and team.size > 1 else e.device
+    data = _splits(recipe.dataset, recipe.architecture.image_size, job.places, device)  # pyright: ignore[reportArgumentType]  (frozen models hash)
+    compute = Compute(device, e.precision, micro=e.micro, team=team)
+    if e.kernels == "native" and fits(recipe.architecture, compute.dtype):
+        compute = replace(compute, kernels="native")
+    return loop.Population(job.recipes, *data, compute)
+
+
+def _begin(job: GrowPopulation, population: loop.Population, tell: Tell, guard: Guard) -> tuple[loop.State, "Store"]:
+    """Return the state to go on from, new or as an earlier call left it, and where epochs are put."""
+    zoo = Zoo.open(job.places.zoo)
+    members = [zoo.member(recipe.name) for recipe in job.recipes]
+    store = Store(job, members, population.layout, tell)
+    saved = resume.read(resume.path_of(job.places.zoo, job.id))
+    if saved is None:
+        begun = [start(zoo, recipe, member) for recipe, member in zip(job.recipes, members, strict=True)]
+        return loop.begin(population, begun), store
+    guard()
+    store.commit(saved)  # whatever of its epoch the kill left uncommitted
+    return resume.on_device(saved.state, population.compute.device), store
 
 
 def start(zoo: Zoo, recipe: Recipe, member: Member) -> dict[str, torch.Tensor]:
@@ -146,10 +191,14 @@ class Writer:
         self._thread.start()
         return self
 
-    def put(self, epoch: loop.Epoch) -> None:
-        """Hand over an epoch; raises what storing an earlier one raised."""
+    def check(self) -> None:
+        """Raise what storing an epoch raised, if anything."""
         if self._error is not None:
             raise self._error
+
+    def put(self, epoch: loop.Epoch) -> None:
+        """Hand over an epoch; raises what storing an earlier one raised."""
+        self.check()
         self._queue.put(epoch)
 
     def __exit__(
