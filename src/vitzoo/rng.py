@@ -7,6 +7,7 @@ Bit source: Philox 4×64 (Salmon et al. 2011, "Parallel random numbers: as easy 
 """
 
 import hashlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -42,3 +43,25 @@ def stream(*parts: Part) -> "np.random.Generator":
     import numpy as np  # imported here so that reading a blueprint stays instant
 
     return np.random.Generator(np.random.Philox(key=fold(*parts)))
+
+
+def uniforms(keys: Sequence[int], count: int) -> "np.ndarray":
+    """Return the first ``count`` uniform numbers of many streams: float64 [len(keys), count] in [0, 1).
+
+    Row i is ``stream(...).random(count)`` of the stream whose folded key is ``keys[i]``, at a third of the time,
+    because one generator is set to each key in turn.
+
+    >>> rows = uniforms([fold(42, "mixup"), fold(42, "crop")], 3)
+    >>> bool((rows[1] == stream(42, "crop").random(3)).all())
+    True
+    """
+    import numpy as np
+
+    bits = np.random.Philox(key=0)
+    generator, fresh = np.random.Generator(bits), bits.state
+    rows = np.empty((len(keys), count))
+    for row, key in zip(rows, keys, strict=True):
+        fresh["state"]["key"][0] = key
+        bits.state = fresh
+        generator.random(out=row)
+    return rows

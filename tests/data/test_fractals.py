@@ -7,7 +7,7 @@ import sys
 import numpy as np
 
 from vitzoo.blueprint.schema import Fractals
-from vitzoo.data.sources import fractals
+from vitzoo.data.sources import fractals, ifs
 
 SETTINGS = Fractals(classes=6, train_per_class=8, test_per_class=2, size=24, points=800)
 
@@ -54,8 +54,8 @@ def test_an_image_does_not_depend_on_its_neighbours():
 
 
 def test_classes_fill_the_image():
-    for row in fractals._fill(fractals.systems(3, 30)):
-        assert row >= fractals._FILL
+    for row in ifs.fill(fractals.systems(3, 30)):
+        assert row >= ifs.FILL
 
 
 def test_images_of_a_class_differ_and_splits_are_disjoint():

@@ -1,8 +1,8 @@
 """From a blueprint to its recipes: the checks between stages and fields, and one spelling per recipe."""
 
-from typing import Any
+from typing import Any, TypeVar
 
-from vitzoo.blueprint import sources
+from vitzoo.blueprint import fractals, sources
 from vitzoo.blueprint.document import Blueprint
 from vitzoo.blueprint.grid import MAX_CELLS, Cell
 from vitzoo.blueprint.reader import shorten
@@ -19,6 +19,8 @@ from vitzoo.blueprint.schema import (
 )
 from vitzoo.errors import BlueprintError
 
+Stages = TypeVar("Stages", Pretraining, Finetuning)
+
 
 def expand(blueprint: Blueprint) -> tuple[list[Recipe], list[Recipe]]:
     """Resolve a blueprint into its pre-training recipes, and for each of them, in turn, its fine-tuning recipes."""
@@ -33,6 +35,7 @@ def expand(blueprint: Blueprint) -> tuple[list[Recipe], list[Recipe]]:
 
 
 def _pretraining(fields: Pretraining) -> Recipe:
+    fields = _resolved(fields, fields.architecture.image_size, "pretraining")
     head = _head(fields.architecture.head, fields, "pretraining")
     return _recipe("pretraining", fields, fields.architecture.model_copy(update={"head": head}), None)
 
@@ -45,9 +48,15 @@ def _finetuning(fields: Finetuning, parent: Recipe) -> Recipe:
             f"finetuning.architecture.image_size is {image_size}; expected a multiple of {patch_size}, "
             "the patch size of the backbone."
         )
+    fields = _resolved(fields, image_size, "finetuning")
     head = _head(fields.architecture.head, fields, "finetuning")
     changes = {"image_size": image_size, "init": fields.architecture.init, "head": head}
     return _recipe("finetuning", fields, parent.architecture.model_copy(update=changes), parent.id)
+
+
+def _resolved(fields: Stages, image_size: int, stage: Stage) -> Stages:
+    """Complete the data set, which may depend on the size of the images."""
+    return fields.model_copy(update={"dataset": fractals.resolve(fields.dataset, image_size, f"{stage}.dataset")})
 
 
 def _head(head: Head, fields: Pretraining | Finetuning, stage: Stage) -> Head:

@@ -99,6 +99,7 @@ def _expected(problem: ErrorDetails) -> str:
         "int_type": "an integer",
         "float_type": "a number",
         "string_type": "a text",
+        "bool_type": "true or false",
         "string_pattern_mismatch": "letters, digits, '.', '_' and '-', beginning with a letter or digit, at most 64",
     }
     if problem["type"] in plain:

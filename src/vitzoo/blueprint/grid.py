@@ -57,7 +57,10 @@ def _assign(base: Any, parts: list[str], value: Any) -> Any:
     if not parts:
         return value
     fields = base if isinstance(base, dict) else {}
-    return fields | {parts[0]: _assign(fields.get(parts[0]), parts[1:], value)}
+    inner = fields.get(parts[0])
+    if parts[0] == "dataset" and isinstance(inner, str):  # the shorthand of a data set
+        inner = {"source": inner}
+    return fields | {parts[0]: _assign(inner, parts[1:], value)}
 
 
 def _parts(node: Any, where: str) -> tuple[str, dict[str, list[Any]] | list[Any]]:

@@ -27,7 +27,8 @@ class Recipe(Fields):
 
     ``architecture`` is complete in both stages: for a fine-tuned member it is the parent's backbone with the new
     head (``head.outputs`` resolved to a number). ``parent`` is the parent's recipe id, ``None`` for pre-training.
-    ``checkpoints`` says which epochs are kept; it is no generating factor and not part of the id.
+    ``checkpoints`` says which epochs are kept; it is no generating factor and not part of the id, nor is
+    ``dataset.fractals.live``.
     """
 
     model_config = ConfigDict(
@@ -43,8 +44,8 @@ class Recipe(Fields):
     parent: str | None
 
     def factors(self) -> dict[str, Any]:
-        """Return the generating factors as plain JSON data (everything but ``checkpoints``)."""
-        return self.model_dump(mode="json", exclude={"checkpoints"})
+        """Return the generating factors as plain JSON data: all but what is kept and when images are drawn."""
+        return self.model_dump(mode="json", exclude={"checkpoints": True, "dataset": {"fractals": {"live"}}})
 
     @cached_property
     def id(self) -> str:

@@ -4,7 +4,7 @@ All models are strict and frozen: an unknown field, a wrong type or a value out 
 guess. What a field means is said once, here; docs and ``vitzoo plan`` read it from here.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -17,6 +17,8 @@ Triple = Annotated[tuple[float, float, float], Field(strict=False)]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+
+UNRESOLVED: Any = None  #: a default that follows from other fields; no recipe holds it
 
 
 def misfit(field: str, value: object, expected: str) -> PydanticCustomError:
@@ -75,24 +77,47 @@ class Adaptation(Fields):
 
 
 class Fractals(Fields):
-    """Formula-driven images: one contractive iterated function system per class (Kataoka et al. 2020)."""
+    """Formula-driven images: one contractive iterated function system per class (Kataoka et al. 2020).
 
-    classes: int = Field(ge=2, le=10_000)
-    train_per_class: int = Field(ge=1, le=100_000)
-    test_per_class: int = Field(ge=1, le=10_000)
-    size: int = Field(ge=8, le=512, description="side of the rendered image, pixels")
-    points: int = Field(2000, ge=100, le=1_000_000, description="points of the chaos game per image")
+    Every field may be left out; what is left out is filled in before a recipe is made (``fractals.resolve``).
+    """
+
+    classes: int = Field(
+        UNRESOLVED,
+        ge=2,
+        le=10_000,
+        description="default: dataset.classes; else 1000, below size 64 200, below size 32 40",
+    )
+    train_per_class: int = Field(
+        UNRESOLVED, ge=1, le=100_000, description="default: 1281, below size 64 500, below size 32 100"
+    )
+    test_per_class: int = Field(UNRESOLVED, ge=1, le=10_000, description="default: 50, below size 32 20")
+    size: int = Field(
+        UNRESOLVED, ge=8, le=512, description="side of the rendered image, pixels; default: what is read, so image_size"
+    )
+    points: int = Field(
+        UNRESOLVED,
+        ge=100,
+        le=1_000_000,
+        description="points of the chaos game per image; default: the larger of 62.5·size and 0.4·size²",
+    )
     seed: int = Field(0, ge=0)
+    live: bool | None = Field(
+        None,
+        exclude_if=lambda live: not live,  # recipes from before it existed keep their JSON
+        description="draw images whenever they are asked for, instead of once into the cache: the same images, so "
+        "no factor; needs size to be what is read; default: true if the cache would take more than 8 GiB",
+    )
 
 
 class Dataset(Fields):
-    """D: where images come from and how they are normalised."""
+    """D: where images come from and how they are normalised. A text stands for a source without settings."""
 
     source: str = Field(
         description="digits | fractals | cifar10 | cifar100 | imagenet | tiny-imagenet | folder:PATH | npz:PATH"
     )
     classes: int | None = Field(None, ge=2, le=100_000, description="needed for folder: and npz:, known otherwise")
-    fractals: Fractals | None = Field(None, description="settings of the source 'fractals'")
+    fractals: Fractals | None = Field(None, description="settings of the source 'fractals'; each has a default")
     cache_size: int | None = Field(
         None, ge=4, le=1024, description="side of the decoded images kept; default: as given, at most image_size·8/7"
     )
@@ -101,10 +126,16 @@ class Dataset(Fields):
     mean: Triple = Field(IMAGENET_MEAN, description="per-channel mean subtracted, of values in [0, 1]")
     std: Triple = Field(IMAGENET_STD, description="per-channel deviation divided by")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _shorthand(cls, data: Any) -> Any:
+        return {"source": data} if isinstance(data, str) else data
+
     @model_validator(mode="after")
     def _fractals_belong_to_fractals(self) -> Self:
-        if (self.source == "fractals") != (self.fractals is not None):
-            raise misfit("fractals", self.fractals, "settings for source 'fractals', and null for other sources")
+        if self.source != "fractals" and self.fractals is not None:
+            given = self.fractals.model_dump(exclude_unset=True)
+            raise misfit("fractals", given, f"null, because source {self.source!r} has no such settings")
         return self
 
     @model_validator(mode="after")
@@ -112,7 +143,7 @@ class Dataset(Fields):
         if not sources.is_known(self.source):
             raise misfit("source", self.source, f"{sources.EXPECTED}.{sources.hint(self.source)}")
         known = self.fractals.classes if self.fractals else sources.CLASSES.get(self.source)
-        if known is None and self.classes is None:
+        if known is None and self.classes is None and self.source != "fractals":
             raise misfit("classes", None, f"the number of classes, which is not known for source {self.source!r}")
         if known is not None and self.classes not in (None, known):
             raise misfit("classes", self.classes, f"{known}, the number of classes of source {self.source!r}")

@@ -2,19 +2,26 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
+from vitzoo.blueprint.fractals import resolve
 from vitzoo.blueprint.schema import Dataset
 from vitzoo.data import cache as store
 from vitzoo.data.images import Images
+from vitzoo.data.live import LiveImages
 from vitzoo.data.sources import find
 from vitzoo.data.sources.base import Part, Raw, Request, Source
 from vitzoo.data.subset import balanced
 from vitzoo.errors import DataError
+
+Where = TypeVar("Where")
+Got = TypeVar("Got")
 
 
 def load(
@@ -25,7 +32,7 @@ def load(
     download: bool = False,
     progress: store.Progress | None = None,
 ) -> Images:
-    """Return a data set, decoded once into ``cache`` and mapped into memory from then on.
+    """Return a data set, decoded once into ``cache`` and mapped into memory from then on; live fractals are drawn.
 
     ``root`` is where relative paths and downloads lie; nothing is downloaded unless ``download`` is true.
     ``progress(done, total)`` is called as images are decoded. Images are kept as squares of side
@@ -42,21 +49,37 @@ def load(
     ((1437, 16, 16, 3), (360, 16, 16, 3), 10)
     """
     source, argument = find(dataset.source)
-    request = Request(dataset, argument, image_size, Path(root), download)
+    request = Request(resolve(dataset, image_size), argument, image_size, Path(root), download)
     side = dataset.cache_size or source.side(request)
+    if request.dataset.fractals and request.dataset.fractals.live:
+        return _live(source, request, side)
     folder = Path(cache) / _key(source, request, side)
     if not folder.exists():
         store.write(folder, side, partial(_limited, source, request), progress)
     return store.read(folder)
 
 
+def _live(source: Source, request: Request, side: int) -> Images:
+    raw = _limited(source, request)
+    assert raw.train.draw and raw.test.draw, "only a source that makes its images can be asked for them live"
+    train = LiveImages(len(raw.train.labels), side, raw.train.draw)
+    test = LiveImages(len(raw.test.labels), side, raw.test.draw)
+    return Images(train, raw.train.labels, test, raw.test.labels, raw.classes, _digest(source, request, side))
+
+
 def _key(source: Source, request: Request, side: int) -> str:
+    return f"{request.dataset.source.partition(':')[0]}-{side}-{_digest(source, request, side)[:16]}"
+
+
+def _digest(source: Source, request: Request, side: int) -> str:
+    """Digest all that determines the bytes of the images."""
     # What changes no byte is left out; a known number of classes may be spelled out or not.
-    ignored = {"mean", "std", "cache_size"} | (set() if request.argument else {"classes"})
+    ignored: dict[str, Any] = dict.fromkeys(("mean", "std", "cache_size"), True) | {"fractals": {"live"}}
+    if not request.argument:
+        ignored["classes"] = True
     settings = request.dataset.model_dump(mode="json", exclude=ignored)
     content = {"settings": settings, "side": side, "version": source.version, "stamp": source.stamp(request)}
-    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return f"{request.dataset.source.partition(':')[0]}-{side}-{digest[:16]}"
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _limited(source: Source, request: Request) -> Raw:
@@ -71,8 +94,9 @@ def _limit(part: Part, limit: int | None, split: str) -> Part:
     if limit > len(part.labels):
         raise DataError(f"{split}_limit is {limit}, but there are only {len(part.labels)} images; lower or drop it.")
     chosen = balanced(part.labels, limit, "limit", split)
-    return Part(part.labels[chosen], partial(_chosen, part, chosen))
+    draw = partial(_chosen, part.draw, chosen) if part.draw else None
+    return Part(part.labels[chosen], partial(_chosen, part.decode, chosen), draw)
 
 
-def _chosen(part: Part, chosen: np.ndarray, positions: np.ndarray, side: int) -> np.ndarray:
-    return part.decode(chosen[positions], side)
+def _chosen(get: Callable[[np.ndarray, Where], Got], chosen: np.ndarray, positions: np.ndarray, where: Where) -> Got:
+    return get(chosen[positions], where)

@@ -3,11 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vitzoo.blueprint.schema import Dataset
 from vitzoo.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,14 @@ class Request:
 
 @dataclass(frozen=True)
 class Part:
-    """One split before decoding: labels int64 [N], and how to decode given positions to uint8 [n, side, side, 3]."""
+    """One split before decoding: labels int64 [N], and how to decode given positions to uint8 [n, side, side, 3].
+
+    A source that makes its images can also ``draw`` them, given positions and a device: uint8 [n, 3, side, side].
+    """
 
     labels: np.ndarray
     decode: Callable[[np.ndarray, int], np.ndarray]
+    draw: "Callable[[np.ndarray, torch.device], torch.Tensor] | None" = None
 
 
 @dataclass(frozen=True)

@@ -1,64 +1,128 @@
-"""The chaos game for a batch of iterated function systems at once, as a few tensor operations.
+"""The chaos game for a batch of iterated function systems at once, as a few tensor operations on any device.
 
 Every image follows the same low-discrepancy choices, shifted by a number of its own, so an image is a function of
-its own parameters and never of its neighbours in the batch.
+its own parameters and never of its neighbours in the batch. Nothing here asks a GPU for a value, so nothing waits
+for it. What it costs and against what, benchmarks/fractals.py measures.
 """
 
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
 import torch
+from torch import Tensor
 
 _BURN_IN = 24  # steps until a walker is on the attractor to less than a pixel
 _KEPT = 40  # steps of each walker that are drawn
 _MARGIN = 0.02  # of the image on each side
+_TILE = {"cpu": 1 << 16, "cuda": 1 << 22}  # picks of maps at once: what the caches hold; what fills a GPU
+
+
+def walkers(points: int) -> int:
+    """Return how many walkers draw at least so many points together.
+
+    >>> walkers(1000)
+    25
+    """
+    return -(-points // _KEPT)
 
 
 @cache
-def _choices(walkers: int) -> torch.Tensor:
-    """Numbers in [0, 1) that pick the maps: float32 [steps, 1, walkers]."""
-    drawn = np.random.Generator(np.random.Philox(key=walkers)).random((_BURN_IN + _KEPT, 1, walkers), np.float32)
-    return torch.from_numpy(drawn)
+def _choices(count: int, device: torch.device) -> Tensor:
+    """Numbers in [0, 1) that pick the maps of so many walkers: float32 [steps, 1, walkers]."""
+    drawn = np.random.Generator(np.random.Philox(key=count)).random((_BURN_IN + _KEPT, 1, count), np.float32)
+    return torch.from_numpy(drawn).to(device)
 
 
-def walk(maps: torch.Tensor, weights: torch.Tensor, shift: torch.Tensor, points: int) -> torch.Tensor:
+def edges(weights: Tensor) -> Tensor:
+    """Return where the share of [0, 1) ends that picks each map but the last: [B, M - 1] of probabilities [B, M].
+
+    It belongs on the CPU: a GPU sums in another order, so that now and then another map would be picked.
+    """
+    return weights.cumsum(1)[:, :-1]
+
+
+def walk(maps: Tensor, ends: Tensor, shift: Tensor, points: int) -> Tensor:
     """Return points of the attractors, float32 [2, T, B, W] with T·W >= points.
 
-    ``maps``: float32 [B, M, 6], rows (a, b, c, d, e, f) of x ← a·x + b·y + e, y ← c·x + d·y + f. ``weights``:
-    probabilities of the maps [B, M]; ``shift``: [B] in [0, 1).
+    ``maps``: float32 [B, M, 6], rows (a, b, c, d, e, f) of x ← a·x + b·y + e, y ← c·x + d·y + f. ``ends``: their
+    ``edges`` [B, M - 1]; ``shift``: [B] in [0, 1).
     """
-    walkers = -(-points // _KEPT)
-    chance = (_choices(walkers) + shift[None, :, None]) % 1.0  # [T, B, W]
-    edges = weights.cumsum(1)[:, :-1].contiguous()  # [B, M - 1]
-    pick = torch.searchsorted(edges, chance.transpose(0, 1).reshape(len(maps), -1), right=True)
-    chosen = maps.gather(1, pick[:, :, None].expand(-1, -1, 6))  # [B, T·W, 6]
-    steps = chosen.reshape(len(maps), -1, walkers, 6).permute(3, 1, 0, 2).contiguous()  # [6, T, B, W]
-    x = y = torch.zeros(len(maps), walkers)
-    track = torch.empty(2, _KEPT, len(maps), walkers)
-    for step, (a, b, c, d, e, f) in enumerate(steps.unbind(1), start=-_BURN_IN):
-        x, y = torch.addcmul(torch.addcmul(e, a, x), b, y), torch.addcmul(torch.addcmul(f, c, x), d, y)
-        if step >= 0:
-            track[0, step], track[1, step] = x, y
+    batch, count = len(maps), walkers(points)
+    # Six planes [B·M]: what (x, y) take from the old x, what from the old y, and the offset.
+    planes = maps.reshape(-1, 6)[:, [0, 2, 1, 3, 4, 5]].t().contiguous()
+    choices = _choices(count, maps.device)
+    track = maps.new_empty(2, _KEPT, batch, count)
+    burnt = maps.new_zeros(2, 2, batch, count)  # steps that are not drawn take turns here
+    now, step = burnt[1], -_BURN_IN
+    tile = max(1, _TILE.get(maps.device.type, _TILE["cpu"]) // (batch * count))
+    for some in choices.split(tile):
+        picked = _pick(some, ends, shift)
+        chosen = planes.index_select(1, picked.flatten()).view(3, 2, *picked.shape)
+        for from_x, from_y, offset in chosen.transpose(0, 2).transpose(1, 2):
+            x, y = now
+            now = track[:, step] if step >= 0 else burnt[step % 2]
+            torch.addcmul(torch.addcmul(offset, from_x, x), from_y, y, out=now)
+            step += 1
     return track
 
 
-def count(track: torch.Tensor, size: int) -> torch.Tensor:
-    """Count the points in every pixel: float32 [B, size, size], the points' bounding box filling the image."""
-    low, high = track.amin((1, 3), keepdim=True), track.amax((1, 3), keepdim=True)
-    scale = (1 - 2 * _MARGIN) / (high - low).clamp_min(1e-6)
-    columns, rows = (((track - low) * scale + _MARGIN) * size).long().clamp_(0, size - 1)
-    batch = track.shape[2]
-    flat = (torch.arange(batch)[None, :, None] * size + rows) * size + columns
-    return torch.bincount(flat.flatten(), minlength=batch * size * size).view(batch, size, size).float()
+def _pick(choices: Tensor, ends: Tensor, shift: Tensor) -> Tensor:
+    """Pick a map for every step, image and walker: int32 [T, B, W], its row among the B·M maps.
 
-
-def paint(counts: torch.Tensor, colours: torch.Tensor) -> torch.Tensor:
-    """Colour images by how often a pixel was hit: uint8 [B, size, size, 3].
-
-    ``colours``: [B, 3, 3], rows background, rarely hit, most often hit, in [0, 1]; log scale in between.
+    Compared with every edge, and counted as floats: seven such passes take a tenth of one bisection.
     """
-    heat = counts.log1p()
-    heat = (heat / heat.amax((1, 2), keepdim=True))[..., None]
-    ground, rare, often = (colour[:, None, None] for colour in colours.unbind(1))
-    picture = torch.where(heat > 0, rare + (often - rare) * heat, ground)
-    return (picture * 255).round_().to(torch.uint8)
+    batch, maps = len(ends), ends.shape[1] + 1
+    chance = (choices + shift[:, None]).frac_()
+    row = torch.arange(0.0, batch * maps, maps, device=ends.device)[:, None].expand_as(chance).clone()
+    above = torch.empty_like(chance)
+    for end in ends.t()[:, :, None]:
+        row += torch.ge(chance, end, out=above)
+    return row.int()
+
+
+def count(track: Tensor, size: int, flips: Tensor | None = None) -> Tensor:
+    """Count the points in every pixel: int32 [B, size, size], the points' bounding box filling the image.
+
+    ``track`` is used up. ``flips``: 0 or 1, float32 [2, B], mirrors columns and rows.
+    """
+    low, high = _each(track, torch.amin), _each(track, torch.amax)
+    scale = (1 - 2 * _MARGIN) / (high - low).clamp_min(1e-6)
+    columns, rows = track.sub_(low).mul_(scale).add_(_MARGIN).mul_(size).floor_().clamp_(0, size - 1)
+    batch = track.shape[2]
+    flips = track.new_zeros(2, batch) if flips is None else flips
+    across, down = (1 - 2 * flips)[:, :, None]
+    first = ((flips[0] + size * flips[1]) * (size - 1))[:, None]
+    # Whole numbers below 2²⁴, so float32 holds them exactly.
+    within = torch.addcmul(torch.addcmul(first, columns, across), rows, down * size).long()
+    pixel = within.add_(torch.arange(0, batch * size * size, size * size, device=track.device)[:, None]).flatten()
+    counts = torch.zeros(batch * size * size, dtype=torch.int32, device=track.device)
+    one = torch.ones((), dtype=torch.int32, device=track.device)
+    return counts.scatter_add_(0, pixel, one.expand_as(pixel)).view(batch, size, size)
+
+
+def _each(track: Tensor, reduce: Callable[..., Tensor]) -> Tensor:
+    """Reduce over steps, then over walkers, which is faster than both at once: [2, 1, B, 1]."""
+    return reduce(reduce(track, 1, keepdim=True), 3, keepdim=True)
+
+
+def paint(counts: Tensor, colours: Tensor, most: int) -> Tensor:
+    """Colour images by how often a pixel was hit: uint8 [B, 3, size, size].
+
+    ``colours``: [B, 3, 3], rows background, rarely hit, most often hit, in [0, 1]; log scale in between. ``most``
+    is the largest count, or more.
+    """
+    batch, size = len(counts), counts.shape[1]
+    heat = torch.arange(most + 1.0, device=counts.device).log1p() / counts.amax((1, 2)).log1p()[:, None]
+    ground, rare, often = colours.permute(1, 2, 0)[..., None]
+    palette = rare + (often - rare) * heat  # [3, B, most + 1]
+    palette[:, :, 0] = ground[:, :, 0]
+    red, green, blue = (palette * 255).round_().int()
+    packed = red | (green << 8) | (blue << 16)  # one look-up a pixel, not three
+    own = torch.arange(0, batch * (most + 1), most + 1, dtype=torch.int32, device=counts.device)[:, None, None]
+    pixels = packed.flatten().index_select(0, (counts + own).flatten()).view(batch, size, size)
+    picture = torch.empty(batch, 3, size, size, dtype=torch.uint8, device=counts.device)
+    for channel in range(3):
+        picture[:, channel] = pixels  # uint8 keeps the low byte
+        pixels >>= 8
+    return picture
