@@ -72,15 +72,14 @@ def measure(recipe: Recipe, execution: Execution, seconds: float = 1.0, members:
     """
     import torch
 
+    from vitzoo.growing.computing import compute_of
     from vitzoo.training import loop
-    from vitzoo.training.compute import Compute
     from vitzoo.training.start import from_scratch
 
     k = members or execution.limit(recipe)
     small = _shrunk(recipe, batch_size(recipe, execution, k, seconds))
     train, test = (_noise(small, n, execution.device) for n in (STEPS_PER_EPOCH * small.hyperparameters.batch_size, 2))
-    compute = Compute(execution.device, execution.precision)
-    population = loop.Population([small] * k, train, test, small.dataset.classes or 2, compute)
+    population = loop.Population([small] * k, train, test, small.dataset.classes or 2, compute_of(small, execution))
     watch = Stopwatch(seconds, torch.cuda.synchronize if execution.device == "cuda" else lambda: None)
     try:
         for _ in loop.train(population, loop.begin(population, [from_scratch(small)] * k), watch.beat):

@@ -3,7 +3,6 @@
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from types import TracebackType
 
@@ -18,14 +17,13 @@ from vitzoo.data.load import load
 from vitzoo.errors import InputError
 from vitzoo.growing import resume
 from vitzoo.growing.company import company
+from vitzoo.growing.computing import compute_of
 from vitzoo.growing.engines.contract import Beat, Guard, Tell
 from vitzoo.growing.events import EpochDone, Note
 from vitzoo.growing.jobs import GrowPopulation, Places, PrepareData
 from vitzoo.growing.shortage import explained
 from vitzoo.model.layout import Layout
-from vitzoo.model.native.block import fits
 from vitzoo.training import loop
-from vitzoo.training.compute import Compute
 from vitzoo.training.fitting import Warn
 from vitzoo.training.start import from_parent, from_scratch
 from vitzoo.training.team import Team
@@ -102,12 +100,9 @@ def accompany(job: GrowPopulation, team: Team, warn: Warn) -> Iterator[None]:
 
 def _population(job: GrowPopulation, team: Team) -> loop.Population:
     """Bring a job's members and their data together, on this process's device."""
-    recipe, e = job.recipes[0], job.execution
-    device = f"{e.device}:{team.rank}" if e.device == "cuda" and team.size > 1 else e.device
-    data = _splits(recipe.dataset, recipe.architecture.image_size, job.places, device)  # pyright: ignore[reportArgumentType]  (frozen models hash)
-    compute = Compute(device, e.precision, micro=e.micro, team=team)
-    if e.kernels == "native" and fits(recipe.architecture, compute.dtype):
-        compute = replace(compute, kernels="native")
+    recipe = job.recipes[0]
+    compute = compute_of(recipe, job.execution, team)
+    data = _splits(recipe.dataset, recipe.architecture.image_size, job.places, compute.device)  # pyright: ignore[reportArgumentType]  (frozen models hash)
     return loop.Population(job.recipes, *data, compute)
 
 

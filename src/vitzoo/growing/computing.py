@@ -1,0 +1,18 @@
+"""How members are computed by a process: their zoo's execution, applied to their shape."""
+
+from vitzoo.blueprint.recipe import Recipe
+from vitzoo.growing.execution import Execution
+from vitzoo.model.native.block import fits
+from vitzoo.training.compute import DTYPES, Compute
+from vitzoo.training.team import ALONE, Team
+
+
+def compute_of(recipe: Recipe, execution: Execution, team: Team = ALONE) -> Compute:
+    """Return how members like ``recipe`` are computed by one process of a team, each on a device of its own.
+
+    Native kernels are used where they take the members' widths.
+    """
+    e = execution
+    device = f"{e.device}:{team.rank}" if e.device == "cuda" and team.size > 1 else e.device
+    native = e.kernels == "native" and fits(recipe.architecture, DTYPES[e.precision])
+    return Compute(device, e.precision, "native" if native else "torch", e.micro, team)
