@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from vitzoo.data.live import LiveImages
+from vitzoo.data.transfer import send
 
 
 class DeviceSplit:
@@ -40,16 +41,14 @@ class DeviceSplit:
 
     def gather(self, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
         """Return images uint8 [B, 3, side, side] and labels int64 [B] at the given positions (int64 [B])."""
-        index = torch.from_numpy(np.ascontiguousarray(indices)).to(self.device)
+        index = send(indices, self.device)
         labels = self._y[index]
         if isinstance(self._x, torch.Tensor):
             return self._x[index], labels
         if isinstance(self._x, LiveImages):
             return self._x.draw(np.asarray(indices), self.device), labels
-        rows = torch.from_numpy(_read(self._x, np.asarray(indices)))
-        if self.device.type == "cuda":
-            rows = rows.pin_memory()
-        return rows.to(self.device, non_blocking=True).permute(0, 3, 1, 2).contiguous(), labels
+        rows = send(_read(self._x, np.asarray(indices)), self.device)
+        return rows.permute(0, 3, 1, 2).contiguous(), labels
 
 
 def _read(x: np.ndarray, indices: np.ndarray) -> np.ndarray:

@@ -17,6 +17,7 @@ from vitzoo.blueprint.recipe import Recipe
 from vitzoo.data.device import DeviceSplit
 from vitzoo.data.order import epoch_order
 from vitzoo.data.pipeline import Pipeline
+from vitzoo.data.transfer import send
 from vitzoo.model.layout import Layout
 from vitzoo.training import optim
 from vitzoo.training.compute import Compute
@@ -178,7 +179,7 @@ class _Loop:
         keys = [(seed, self.state.epoch, step) for seed in self.seeds]
         batch = self.objective.train_batch(*self.population.train.gather(indices), keys)
         keep = keep_factors(self.hyper.stochastic_depth, self.arch.depth, batch.images.shape[1], keys)
-        keep = None if keep is None else keep.to(self.state.flat.device)
+        keep = None if keep is None else send(keep.numpy(), self.state.flat.device)
         return Drawn(batch, keep, self.streams if len(self.seeds) > 1 else None)
 
     def params(self) -> dict[str, Tensor]:

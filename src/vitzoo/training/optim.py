@@ -73,7 +73,7 @@ def _adamw(s: Settings, rows: list[int], flat: Tensor, grad: Tensor, state: Mome
         [state["first"][row] for row in rows],
         [state["second"][row] for row in rows],
         [],
-        [torch.tensor(float(step), device=flat.device)] * len(rows),
+        [torch.full((), float(step), device=flat.device)] * len(rows),  # filled there: a copy would wait for it
         lr=s.lr * scale,
         beta1=s.betas[0],
         beta2=s.betas[1],

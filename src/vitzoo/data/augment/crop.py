@@ -30,7 +30,7 @@ def apply(images: torch.Tensor, params: Crop, size: int, padding: int = 0) -> to
     """
     padded = F.pad(images, [padding] * 4)
     n, channels, _, width = padded.shape
-    span = np.arange(size)
-    rows, columns = params.top[:, None, None] + span[:, None], params.left[:, None, None] + span
-    flat = on(images, (rows * width + columns).reshape(n, 1, size * size)).expand(n, channels, size * size)
+    span = torch.arange(size, device=images.device)
+    corners = on(images, params.top * width + params.left).view(n, 1, 1, 1)
+    flat = (corners + span[:, None] * width + span).view(n, 1, size * size).expand(n, channels, size * size)
     return padded.flatten(2).gather(2, flat).view(n, channels, size, size)

@@ -43,10 +43,10 @@ def apply(images: torch.Tensor, params: Erase, seed: int) -> torch.Tensor:
     chosen = np.flatnonzero(params.box[:, 1] > params.box[:, 0])
     if not len(chosen):
         return images
-    y, x = (np.arange(side) for side in images.shape[2:])
-    top, bottom, left, right = (edge[:, None] for edge in params.box[chosen].T)
-    inside = ((top <= y) & (y < bottom))[:, :, None] & ((left <= x) & (x < right))[:, None, :]
-    index, mask = on(images, chosen), on(images, inside)[:, None]
+    y, x = (torch.arange(side, device=images.device) for side in images.shape[2:])
+    top, bottom, left, right = (edge[:, None] for edge in on(images, params.box[chosen]).unbind(1))
+    mask = (((top <= y) & (y < bottom))[:, :, None] & ((left <= x) & (x < right))[:, None, :])[:, None]
+    index = on(images, chosen)
     source = torch.Generator(images.device).manual_seed(seed)
     noise = torch.randn((len(chosen), *images.shape[1:]), generator=source, device=images.device)
     return images.index_copy(0, index, torch.where(mask, noise, images[index]))

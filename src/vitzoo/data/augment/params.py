@@ -6,6 +6,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from vitzoo.data.transfer import send
+
 Params = TypeVar("Params", bound=tuple)
 
 
@@ -20,4 +22,4 @@ def on(like: torch.Tensor, array: np.ndarray, dtype: torch.dtype | None = None) 
     """Copy parameters to the device of ``like``; floats become float32 unless a dtype is named."""
     if dtype is None and array.dtype.kind == "f":
         dtype = torch.float32
-    return torch.from_numpy(np.ascontiguousarray(array)).to(device=like.device, dtype=dtype)
+    return send(array, like.device, dtype)

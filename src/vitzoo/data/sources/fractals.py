@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import torch
 
 _TURN, _SHRINK, _MOVE = 0.15, 0.1, 0.1  # of a map within a class: radians, fraction, units of the plane
-_WALKERS = {"cpu": 1 << 14, "cuda": 1 << 18}  # walkers at once: what the caches hold; what fills a GPU
+_WALKERS = {"cpu": 1 << 13, "cuda": 1 << 18}  # walkers at once: what the caches hold; what fills a GPU
 _DRAWS = 4 * MAPS + 12  # uniform numbers that make an image: maps, shift, mirroring (2), colours (9)
 _PARTS = (6 * MAPS, MAPS - 1, 1, 2, 9)  # of an image's row: maps, their edges, shift, flips, colours
 
