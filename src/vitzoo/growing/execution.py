@@ -30,8 +30,8 @@ class Execution(Fields):
     )
     devices: int = Field(1, ge=1, le=64, description="devices, one process each, that train a population together")
     threads: int = Field(1, ge=1, description="CPU threads of one process")
-    kernels: Literal["torch", "native"] = Field(
-        "torch", description="what computes the blocks; native: our CPU kernels, where a member's widths fit them"
+    kernels: Literal["torch", "compiled", "native"] = Field(
+        "torch", description="what computes the blocks: torch, torch.compile, or on a CPU kernels of our own"
     )
 
     def limit(self, recipe: Recipe) -> int:

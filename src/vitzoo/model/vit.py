@@ -17,13 +17,15 @@ from torch import Tensor
 
 from vitzoo.blueprint.schema import Backbone
 from vitzoo.model.attention import attend
+from vitzoo.model.compiled import compiled
 from vitzoo.model.native import block as native
 
 EPS = 1e-6
 
 #: What computes a block: torch's operations, fused where it has them; its plain ones, which can be differentiated
-#: twice; or the CPU kernels of ``vitzoo.model.native``. They agree but for rounding.
-Kernels = Literal["torch", "plain", "native"]
+#: twice; torch's, compiled and fused into new ones; or the CPU kernels of ``vitzoo.model.native``. They agree but for
+#: rounding.
+Kernels = Literal["torch", "plain", "compiled", "native"]
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
@@ -102,6 +104,9 @@ def block(
     """Pass tokens x [K, B, T, D] through one block; ``keep`` [2, S, B] and ``kernels`` as for ``forward``."""
     if kernels == "native":
         return native.block(params, name, x, heads, keep)
+    if kernels == "compiled":  # under names that all blocks share, so that one compilation serves them all
+        own = {each.replace(name, "block", 1): tensor for each, tensor in params.items() if each.startswith(f"{name}.")}
+        return compiled(block)(own, "block", x, heads, keep)
     k, b, t, d = x.shape
     x = x.reshape(k, b * t, d)
     y = self_attention(params, name, x, b, heads, kernels)
