@@ -9,8 +9,9 @@ import multiprocessing
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
@@ -38,13 +39,17 @@ Companion = Callable[[GrowPopulation, Team, Warn], Iterator[None]]
 
 
 class CompanionLost(VitzooError):
-    """A process of a team is gone, failed or silent, so the others cannot go on."""
+    """A process of a team is gone, failed or silent, so the others cannot go on.
 
+    ``victim`` says that it may have failed because another did.
+    """
 
-@dataclass(frozen=True)
-class _Failed:
-    text: str
-    exit_code: int
+    def __init__(self, text: str, exit_code: int = 1, victim: bool = False) -> None:
+        super().__init__(text, exit_code, victim)  # all of them: exceptions cross pipes by their arguments
+        self.text, self.exit_code, self.victim = text, exit_code, victim
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,11 @@ def company(
         try:
             for other in others:
                 _wait_until_ready(other, beat)
-            with opened(Team(0, size), meeting, job.execution.device, seconds) as team:
-                yield team, lambda: _hear(others, tell)
-        except RuntimeError as error:
-            reason = _reason(error, others, seconds)
-            if reason is None:
-                raise
-            raise reason from error
+            with ExitStack() as stack:
+                with _explained(others, seconds):
+                    team = stack.enter_context(opened(Team(0, size), meeting, job.execution.device, seconds))
+                with _explained(others, seconds):  # while still in touch: breaking off makes the others fail too
+                    yield team, lambda: _hear(others, tell)
         finally:
             for other in others:
                 other.process.kill()  # they wait for it; what they hold is held here too
@@ -143,10 +146,10 @@ def _main(
             for _ in training:
                 pass
             pipe.poll(None)  # the first still needs us, until it closes the pipe or ends us
+    except VitzooError as error:
+        pipe.send(CompanionLost(str(error), error.exit_code))
     except Exception as error:
-        known = isinstance(error, VitzooError)
-        text = str(error) if known else f"{type(error).__name__}: {error}"
-        pipe.send(_Failed(text, error.exit_code if known else 1))
+        pipe.send(CompanionLost(f"{type(error).__name__}: {error}", victim=isinstance(error, RuntimeError)))
 
 
 def _wait_until_ready(other: _Other, beat: Beat) -> None:
@@ -162,21 +165,36 @@ def _hear(others: list[_Other], tell: Tell) -> None:
             tell(Note(f"Process {other.rank}: {_next(other)}"))
 
 
-def _reason(error: RuntimeError, others: list[_Other], seconds: float) -> CompanionLost | None:
-    """Return which process made a sum over them fail; None if the error has nothing to do with them."""
-    if out_of_memory(error):
-        return None
+@contextmanager
+def _explained(others: list[_Other], seconds: float) -> Iterator[None]:
+    """Raise what went wrong with another process instead of the error that this makes here."""
     try:
-        while heard := wait([other.pipe for other in others], GRACE_SECONDS):
-            _next(next(other for other in others if other.pipe is heard[0]))
-    except CompanionLost as lost:
-        return lost
-    if "timed out" not in str(error).lower():
-        return None
-    return CompanionLost(
-        f"The {len(others) + 1} processes that train a population together waited for one another for more than "
-        f"{seconds:.0f} seconds. {GO_ON}"
-    )
+        yield
+    except RuntimeError as error:
+        lost = None if out_of_memory(error) else _reason(str(error), others, seconds)
+        if lost is None:
+            raise
+        raise lost from error
+
+
+def _reason(error: str, others: list[_Other], seconds: float) -> CompanionLost | None:
+    """Return what went wrong with the others; None if nothing did. One that failed with a sum may be a victim too."""
+    victims, silent, deadline = [], list(others), time.monotonic() + GRACE_SECONDS
+    while heard := wait([other.pipe for other in silent], max(0.0, deadline - time.monotonic())):
+        other = next(each for each in silent if each.pipe is heard[0])
+        try:
+            _next(other)
+        except CompanionLost as lost:
+            if not lost.victim:
+                return lost
+            victims.append(lost)
+            silent.remove(other)
+    if not victims and "timed out" in error.lower():
+        return CompanionLost(
+            f"The {len(others) + 1} processes that train a population together waited for one another for more than "
+            f"{seconds:.0f} seconds. {GO_ON}"
+        )
+    return next(iter(victims), None)
 
 
 def _next(other: _Other) -> str | None:
@@ -185,11 +203,8 @@ def _next(other: _Other) -> str | None:
         said = other.pipe.recv()
     except (EOFError, ConnectionResetError):
         other.process.join(GRACE_SECONDS)
-        raise CompanionLost(
-            f"Process {other.rank} of those that train a population together {fate(other.process.exitcode)}. {GO_ON}"
-        ) from None
-    if isinstance(said, _Failed):
-        lost = CompanionLost(said.text)
-        lost.exit_code = said.exit_code
-        raise lost
+        how = fate(other.process.exitcode)
+        raise CompanionLost(f"Process {other.rank} of those that train a population together {how}. {GO_ON}") from None
+    if isinstance(said, CompanionLost):
+        raise said
     return said
