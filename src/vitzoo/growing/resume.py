@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from vitzoo.growing.jobs import FOLDER
 from vitzoo.training.loop import Epoch, State
+from vitzoo.zoo.atomic import discard, storing
 
 
 def path_of(zoo: Path, job: str) -> Path:
@@ -23,18 +24,23 @@ def path_of(zoo: Path, job: str) -> Path:
 
 
 def write(path: Path, epoch: Epoch) -> None:
-    """Replace the state at ``path`` in one step."""
+    """Replace the state at ``path`` in one step; a VitzooError with path and reason when that is not possible."""
     state = epoch.state
     about = {"epoch": epoch.number, "metrics": epoch.metrics, "diverged": epoch.diverged, "alive": state.alive}
     tensors = {"flat": state.flat} | {f"moments.{name}": tensor for name, tensor in state.moments.items()}
     data = save(tensors, metadata={"state": json.dumps(about, allow_nan=False)})
-    path.parent.mkdir(exist_ok=True)
     staged = path.with_suffix(".staging")
-    with staged.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)
+    with storing(path):
+        path.parent.mkdir(exist_ok=True)
+        try:
+            with staged.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            staged.replace(path)
+        except OSError:
+            discard(staged)  # on a full disk its room is needed
+            raise
 
 
 def read(path: Path) -> Epoch | None:
