@@ -108,14 +108,24 @@ def calibrate(
     ``seconds`` is for all architectures together, without the start of the processes; ``tell(done, total)`` is called
     before each. Members of one architecture are represented by their most expensive population.
     """
-    chosen = _representatives(groups)
-    each = max(0.3, seconds / max(1, len(chosen)))
+    return measure_all(_representatives(groups), execution, processes, seconds, tell)
+
+
+def measure_all(
+    groups: Sequence[Sequence[Recipe]],
+    execution: Execution,
+    processes: int,
+    seconds: float,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Measured]:
+    """Measure every one of some populations, as ``calibrate`` does."""
+    each = max(0.3, seconds / max(1, len(groups)))
     context = multiprocessing.get_context("spawn")
     start = (context.Barrier(processes), execution.threads)
     found = []
     with ProcessPoolExecutor(processes, context, _begin, start) as pool:
-        for done, group in enumerate(chosen):
-            tell(done, len(chosen))
+        for done, group in enumerate(groups):
+            tell(done, len(groups))
             recipe, k = group[0], len(group)
             rates = [pool.submit(_together, recipe, execution, each, k) for _ in range(processes)]
             rate = sum(future.result() for future in rates)
