@@ -16,7 +16,7 @@ from vitzoo.blueprint.recipe import Recipe
 from vitzoo.blueprint.schema import Backbone
 from vitzoo.growing.cost import cost
 from vitzoo.growing.execution import Execution
-from vitzoo.growing.memory import keep_freed_memory
+from vitzoo.growing.memory import keep_freed_memory, leave_what_stays
 from vitzoo.model.shapes import forward_macs
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def measure(recipe: Recipe, execution: Execution, seconds: float = 1.0, members:
     small = _shrunk(recipe, batch_size(recipe, execution, k, seconds))
     train, test = (_noise(small, n, execution.device) for n in (STEPS_PER_EPOCH * small.hyperparameters.batch_size, 2))
     population = loop.Population([small] * k, train, test, small.dataset.classes or 2, compute_of(small, execution))
+    leave_what_stays()
     watch = Stopwatch(seconds, torch.cuda.synchronize if execution.device == "cuda" else lambda: None)
     try:
         for _ in loop.train(population, loop.begin(population, [from_scratch(small)] * k), watch.beat):

@@ -1,4 +1,4 @@
-"""Keep freed memory instead of giving it back to the kernel after every step.
+"""What a training process does with memory: keep what is freed, and leave what stays out of the rounds for garbage.
 
 glibc hands large blocks back at once, and a training step asks for the same hundred blocks again. What the page faults
 cost depends on sizes and on the neighbours: from nothing to a fifth of a step (docs/log.md). Elsewhere than on glibc
@@ -6,9 +6,20 @@ this does nothing.
 """
 
 import ctypes
+import gc
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_THRESHOLD = -1, -2, -3
 GIB = 1 << 30
+
+
+def leave_what_stays() -> None:
+    """Take everything that exists now out of the rounds of Python's garbage collector.
+
+    A training step makes many small objects, so the collector comes round often, and imported libraries alone are
+    half a million objects to look at: a twelfth of a small model's step (docs/log.md).
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def keep_freed_memory() -> bool:
