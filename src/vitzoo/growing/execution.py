@@ -1,5 +1,6 @@
 """How a zoo is computed: what does not change the factors but changes the bits. Chosen once, recorded in zoo.json."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,11 +47,17 @@ class Execution(Fields):
         return self.stack or max(1, self.tokens // (h.batch_size * h.views * tokens(recipe.architecture)))
 
 
-def choose(device: str | None, precision: str | None, stack: int | None, devices: int | None = None) -> Execution:
+def choose(
+    device: str | None,
+    precision: str | None,
+    stack: int | None,
+    devices: int | None = None,
+    kernels: str | None = None,
+) -> Execution:
     """Fill in what the user left open from what this machine has; imports torch unless ``device`` is "cpu".
 
     Raises:
-        InputError: a device that is not there, or an unknown value.
+        InputError: a device or kernels that are not there, or an unknown value.
     """
     cuda = device != "cpu" and _has_cuda()
     device = device or ("cuda" if cuda else "cpu")
@@ -65,13 +72,27 @@ def choose(device: str | None, precision: str | None, stack: int | None, devices
         "stack": stack,
         "devices": devices or 1,
         "tokens": TOKENS[device] if device in TOKENS else TOKENS["cpu"],
-        "kernels": "native" if device == "cpu" and build.why_not() is None else "torch",
+        "kernels": kernels or _best_kernels(device),
     }
     try:
-        return Execution(**values)
+        execution = Execution(**values)
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"--{first['loc'][0]} {first['input']!r}: {first['msg']}.") from None
+    if kernels == "native" and (why := no_native(device)):
+        raise InputError(f"--kernels native: {why}")
+    return execution
+
+
+def no_native(device: str) -> str | None:
+    """Return why our kernels cannot be used on a device of this machine, as sentences; None where they can."""
+    return "They are for the CPU." if device != "cpu" else build.why_not()
+
+
+def _best_kernels(device: str) -> str:
+    if device == "cuda":
+        return "compiled" if find_spec("triton") else "torch"
+    return "torch" if build.why_not() else "native"
 
 
 def require(execution: Execution) -> None:
@@ -128,10 +149,11 @@ def agree(
     precision: str | None,
     stack: int | None,
     devices: int | None = None,
+    kernels: str | None = None,
 ) -> Execution:
     """Return what a zoo was begun with; refuse other wishes, which would change its weights."""
     execution = Execution.model_validate(recorded)
-    wishes = {"device": device, "precision": precision, "stack": stack, "devices": devices}
+    wishes = {"device": device, "precision": precision, "stack": stack, "devices": devices, "kernels": kernels}
     for name, wish in wishes.items():
         have = getattr(execution, name)
         if wish is not None and wish != have:
