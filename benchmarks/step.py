@@ -1,11 +1,11 @@
-"""What a training step of nano's fine-tuning costs, and what each decision about it is worth.
+"""What a training step of a preset's fine-tuning costs on a CPU core, and what each decision about it is worth.
 
-Usage: python benchmarks/step.py [--rounds 5] [--out FILE.json]
+Usage: python benchmarks/step.py [--preset nano] [--rounds 5] [--out FILE.json]
 
 Every variant is a process of its own with one thread, run in turn for several rounds, so that noise of the machine
 hits all alike; the table gives trained images per second and core (median, min–max) and the median of the ratios to
 what ships, round by round. The peer is the loop people write: one timm model, torch.optim, float32, eager, same batch,
-augmentation included.
+augmentation included. populations.py compares whole systems, end to end.
 """
 
 import argparse
@@ -18,48 +18,60 @@ import time
 from pathlib import Path
 
 SECONDS = 4.0
+PRESETS = {"nano": 30, "tiny-cifar": 1}  # members of a stack by the usual rule
 VARIANTS = {
-    "as shipped": "stack of 30, bf16, explicit attention, float32 softmax, freed memory kept",
-    "one member": "the same with a stack of 1",
-    "float32": "stack of 30 in float32",
-    "bf16 softmax": "softmax in bf16",
-    "fused attention": "scaled_dot_product_attention on the CPU",
+    "as shipped": "the usual stack, bf16, our kernels",
+    "torch kernels": "blocks by torch's operations",
+    "one member": "a stack of 1",
+    "four times": "a stack four times as large",
+    "float32": "our kernels in float32",
     "memory given back": "glibc's defaults instead of keeping freed memory",
+    "garbage looked at": "imported libraries left to the garbage collector's rounds",
     "timm loop": "peer: one timm model at a time, torch.optim.AdamW, float32, eager",
 }
 
 
-def population(size: int, precision: str):
-    """Build nano's first fine-tuning population, cut to ``size`` members, on random digits-sized data."""
-    import numpy as np
-
+def recipe_of(preset: str):
+    """Return the first fine-tuning recipe of a preset."""
     from vitzoo.blueprint import expand, load
-    from vitzoo.data.device import DeviceSplit
-    from vitzoo.growing.plan import populations
-    from vitzoo.training.compute import Compute
+
+    return expand(load(preset))[1][0]
+
+
+def population(preset: str, size: int, precision: str, kernels: str):
+    """Build a stack of ``size`` like members on random images."""
+    from vitzoo.growing.calibrate import noise
+    from vitzoo.growing.computing import compute_of
+    from vitzoo.growing.execution import Execution
     from vitzoo.training.loop import Population
 
-    recipes = populations(expand(load("nano"))[1], lambda recipe: size)[0].members
-    x = np.random.default_rng(0).integers(0, 256, (1437, 16, 16, 3), np.uint8)
-    split = DeviceSplit(x, np.arange(1437) % 10, "cpu")
-    return Population(recipes, split, split, 10, Compute("cpu", precision))
+    recipe = recipe_of(preset)
+    split = noise(recipe, 8 * recipe.hyperparameters.batch_size, "cpu")
+    execution = Execution(device="cpu", precision=precision, tokens=1, kernels=kernels)
+    return Population([recipe] * size, split, split, classes(recipe), compute_of(recipe, execution))
 
 
-def ours(size: int, precision: str) -> float:
+def classes(recipe) -> int:
+    """Return the number of classes."""
+    return recipe.architecture.head.outputs
+
+
+def ours(preset: str, size: int, precision: str = "bf16", kernels: str = "native") -> float:
     """Return trained images per second of our loop."""
     import numpy as np
 
     from vitzoo.training import loop
     from vitzoo.training.start import from_scratch
 
-    stack = population(size, precision)
+    stack = population(preset, size, precision, kernels)
     run = loop._Loop(stack, loop.begin(stack, [from_scratch(recipe) for recipe in stack.recipes]), lambda share: None)
     run.state.epoch = 1
-    indices = np.arange(16 * len(run.seeds))
-    return rate(lambda: run.step(0, indices), 16 * size)
+    batch = stack.shared.hyperparameters.batch_size
+    indices = np.arange(batch * len(run.seeds))
+    return rate(lambda: run.step(0, indices), batch * size)
 
 
-def peer() -> float:
+def peer(preset: str) -> float:
     """Return trained images per second of a plain loop over one timm model."""
     import numpy as np
     import torch
@@ -68,20 +80,21 @@ def peer() -> float:
     from vitzoo.model.timm_names import create, describe
     from vitzoo.training.start import from_scratch
 
-    stack = population(1, "float32")
-    recipe = stack.shared
+    stack = population(preset, 1, "float32", "torch")
+    recipe, batch_size = stack.shared, stack.shared.hyperparameters.batch_size
     model = create(describe(recipe.architecture, recipe.dataset), from_scratch(recipe)).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0)
-    pipeline = Pipeline(recipe.augmentation, recipe.hyperparameters, recipe.dataset, 16, 10)
+    side = recipe.architecture.image_size
+    pipeline = Pipeline(recipe.augmentation, recipe.hyperparameters, recipe.dataset, side, classes(recipe))
 
     def step() -> None:
-        batch = pipeline.train_batch(*stack.train.gather(np.arange(16)), (0, 0, 0))
+        batch = pipeline.train_batch(*stack.train.gather(np.arange(batch_size)), (0, 0, 0))
         loss = torch.nn.functional.cross_entropy(model(batch.images), batch.targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
-    return rate(step, 16)
+    return rate(step, batch_size)
 
 
 def rate(step, images: int) -> float:
@@ -95,34 +108,24 @@ def rate(step, images: int) -> float:
     return done * images / (time.perf_counter() - begun)
 
 
-def measure(variant: str) -> float:
+def measure(variant: str, preset: str) -> float:
     """Measure one variant in this process."""
     import torch
 
-    from vitzoo.growing.memory import keep_freed_memory
-    from vitzoo.model import vit
+    from vitzoo.growing.memory import keep_freed_memory, leave_what_stays
 
     torch.set_num_threads(1)
     if variant not in ("memory given back", "timm loop"):
         keep_freed_memory()
-    if variant == "bf16 softmax":
-        vit.attend = _bf16_softmax  # type: ignore[assignment]
-    if variant == "fused attention":
-        vit.attend = _fused  # type: ignore[assignment]
+    if variant not in ("garbage looked at", "timm loop"):
+        recipe_of(preset)
+        leave_what_stays()
     if variant == "timm loop":
-        return peer()
-    return ours(1 if variant == "one member" else 30, "float32" if variant == "float32" else "bf16")
-
-
-def _bf16_softmax(qkv):
-    q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-    return ((q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)).softmax(-1) @ v).transpose(1, 2)
-
-
-def _fused(qkv):
-    from torch.nn.functional import scaled_dot_product_attention
-
-    return scaled_dot_product_attention(*qkv.permute(2, 0, 3, 1, 4).unbind(0)).transpose(1, 2)
+        return peer(preset)
+    usual = PRESETS[preset]
+    size = {"one member": 1, "four times": 4 * usual}.get(variant, usual)
+    precision = "float32" if variant == "float32" else "bf16"
+    return ours(preset, size, precision, "torch" if variant == "torch kernels" else "native")
 
 
 def main() -> None:
@@ -130,16 +133,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--preset", choices=PRESETS, default="nano")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.variant:
-        print(measure(arguments.variant))
+        print(measure(arguments.variant, arguments.preset))
         return
     rates: dict[str, list[float]] = {name: [] for name in VARIANTS}
     for done in range(arguments.rounds):
         for name in VARIANTS:
             print(f"round {done + 1} of {arguments.rounds}: {name}", file=sys.stderr)
-            command = [sys.executable, __file__, "--variant", name]
+            command = [sys.executable, __file__, "--preset", arguments.preset, "--variant", name]
             rates[name].append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
     report(rates, arguments.out)
 

@@ -78,7 +78,7 @@ def measure(recipe: Recipe, execution: Execution, seconds: float = 1.0, members:
 
     k = members or execution.limit(recipe)
     small = _shrunk(recipe, batch_size(recipe, execution, k, seconds))
-    train, test = (_noise(small, n, execution.device) for n in (STEPS_PER_EPOCH * small.hyperparameters.batch_size, 2))
+    train, test = (noise(small, n, execution.device) for n in (STEPS_PER_EPOCH * small.hyperparameters.batch_size, 2))
     population = loop.Population([small] * k, train, test, small.dataset.classes or 2, compute_of(small, execution))
     leave_what_stays()
     watch = Stopwatch(seconds, torch.cuda.synchronize if execution.device == "cuda" else lambda: None)
@@ -169,7 +169,7 @@ def _shrunk(recipe: Recipe, batch: int) -> Recipe:
     return recipe.model_copy(update={"hyperparameters": recipe.hyperparameters.model_copy(update=hyper)})
 
 
-def _noise(recipe: Recipe, n: int, device: str) -> "DeviceSplit":
+def noise(recipe: Recipe, n: int, device: str) -> "DeviceSplit":
     """Return ``n`` random images and labels."""
     from vitzoo import rng
     from vitzoo.data.device import DeviceSplit
