@@ -21,7 +21,7 @@ from vitzoo.growing.events import EpochDone, Note
 from vitzoo.growing.grow import config_of, plan_jobs
 from vitzoo.growing.jobs import Places
 from vitzoo.growing.shortage import NotEnoughMemory
-from vitzoo.training import evaluate, gradient
+from vitzoo.training import evaluate, passes
 from vitzoo.zoo import Zoo
 from vitzoo.zoo.member import Member
 
@@ -69,7 +69,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Grown:
 @pytest.fixture
 def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let so many images of members fit into memory."""
-    real = gradient.forward
+    real = passes.forward
 
     def limit(most: int) -> None:
         def small(params: dict[str, torch.Tensor], images: torch.Tensor, *rest: Any) -> torch.Tensor:
@@ -77,7 +77,7 @@ def room(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
                 raise torch.OutOfMemoryError("CUDA out of memory.")
             return real(params, images, *rest)
 
-        monkeypatch.setattr(gradient, "forward", small)
+        monkeypatch.setattr(passes, "forward", small)
         monkeypatch.setattr(evaluate, "forward", small)
 
     return limit
@@ -98,7 +98,7 @@ def test_smaller_micro_batches_are_told_and_recorded(grown: Grown, whole: Grown,
 def test_not_enough_memory_is_one_sentence_and_nothing_is_lost(
     grown: Grown, whole: Grown, room: Callable[[int], None]
 ) -> None:
-    real = gradient.forward
+    real = passes.forward
     room(0)
     with pytest.raises(NotEnoughMemory) as found:
         grown.go_on()
@@ -107,7 +107,7 @@ def test_not_enough_memory_is_one_sentence_and_nothing_is_lost(
     assert text.startswith(f"There is not enough memory to train a member of {parameters:,} parameters, from cl_vit8x1")
     assert f"weights, moments and gradients take {parameters * 16 / 1e9:.3g} GB" in text
     assert "What was committed stays" in text
-    gradient.forward = evaluate.forward = real
+    passes.forward = evaluate.forward = real
     grown.go_on()
     assert hashes(grown.zoo.path) == hashes(whole.zoo.path)
 

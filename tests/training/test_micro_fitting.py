@@ -11,7 +11,7 @@ from little_population import LINEAR, MIXED, PROJECTION, VIEWS, population, reci
 
 from vitzoo.blueprint.schema import Head
 from vitzoo.model.shapes import tokens
-from vitzoo.training import evaluate, gradient, loop
+from vitzoo.training import evaluate, loop, passes
 from vitzoo.training.fitting import Fitting, out_of_memory
 from vitzoo.training.start import from_scratch
 
@@ -28,7 +28,7 @@ class Small:
 
     def __init__(self, room: int, error: Exception):
         self.room, self.error, self.failed = room, error, 0
-        self.real = gradient.forward
+        self.real = passes.forward
 
     def __call__(self, params: dict[str, torch.Tensor], images: torch.Tensor, *rest: Any) -> torch.Tensor:
         if len(params["cls_token"]) * images.shape[1] > self.room:
@@ -40,7 +40,7 @@ class Small:
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Small:
     found = Small(*request.param)
-    monkeypatch.setattr(gradient, "forward", found)
+    monkeypatch.setattr(passes, "forward", found)
     monkeypatch.setattr(evaluate, "forward", found)
     return found
 

@@ -24,8 +24,9 @@ from vitzoo.training.compute import Compute
 from vitzoo.training.depth import keep_factors
 from vitzoo.training.evaluate import Beat, evaluate
 from vitzoo.training.fitting import Fitting, Warn
-from vitzoo.training.gradient import Drawn, Problem, gradient
+from vitzoo.training.gradient import gradient
 from vitzoo.training.objectives import OBJECTIVES
+from vitzoo.training.passes import Drawn, Problem
 from vitzoo.training.schedule import factor
 
 Metrics = dict[str, Any]
