@@ -24,16 +24,19 @@ def load(source: Path, flags: Options, targets: Sequence[Options]) -> ctypes.CDL
     ``targets`` are options for the processor, best first; those that the compiler refuses are passed over.
 
     Raises:
-        InputError: there is no C compiler, or it cannot compile the file.
+        InputError: there is no C compiler, it cannot compile the file, or the cache cannot hold the result.
     """
     compiler = next((path for name in _compilers() if (path := shutil.which(name))), None)
     if compiler is None:
         raise InputError("No C compiler was found (cc, gcc or clang, or the one that $CC names).")
     flags = (*flags, "-shared", "-fPIC", "-w")
     path = _folder() / f"{_digest(compiler, source, flags, targets)}.so"
-    if not path.exists():
-        _compile(compiler, source, flags, targets, path)
-    return ctypes.CDLL(str(path))
+    try:
+        if not path.exists():
+            _compile(compiler, source, flags, targets, path)
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise InputError(f"Compiled code cannot be kept in or loaded from {path.parent}: {error}.") from error
 
 
 def _compilers() -> list[str]:

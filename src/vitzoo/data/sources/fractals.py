@@ -5,6 +5,7 @@ a class differ in the parameters (a little), mirroring and colours. What makes a
 the host; a row becomes pixels on any device. So images may be rendered once and kept, or whenever they are asked for.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,11 @@ def images(drawn: Systems, settings: Fractals, split: str, positions: np.ndarray
     >>> images(systems(0, 3), settings, "train", np.arange(6)).shape
     (6, 16, 16, 3)
     """
-    planes = draw(drawn, settings, split, positions).numpy()
-    return np.stack([planes[:, channel] for channel in range(3)], axis=-1)
+    out = np.empty((len(positions), settings.size, settings.size, 3), np.uint8)
+    for some, planes in _blocks(drawn, settings, split, positions, "cpu"):
+        for channel in range(3):
+            out[some, :, :, channel] = planes[:, channel].numpy()
+    return out
 
 
 def draw(
@@ -49,16 +53,27 @@ def draw(
     """
     import torch
 
+    out = torch.empty(len(positions), 3, settings.size, settings.size, dtype=torch.uint8, device=device)
+    for some, planes in _blocks(drawn, settings, split, positions, device):
+        out[some] = planes
+    return out
+
+
+def _blocks(
+    drawn: Systems, settings: Fractals, split: str, positions: np.ndarray, device: "torch.device | str"
+) -> "Iterator[tuple[slice, torch.Tensor]]":
+    """Render as many images at a time as the device likes."""
+    import torch
+
     from vitzoo.data.sources import render
 
-    device = torch.device(device)
-    block = max(1, _WALKERS.get(device.type, _WALKERS["cpu"]) // render.walkers(settings.points))
-    out = torch.empty(len(positions), 3, settings.size, settings.size, dtype=torch.uint8, device=device)
+    kind = torch.device(device).type
+    block = max(1, _WALKERS.get(kind, _WALKERS["cpu"]) // render.walkers(settings.points))
     for start in range(0, len(positions), block):
-        rows = torch.from_numpy(_rows(drawn, settings, split, positions[start : start + block]))
-        rows = rows.pin_memory() if device.type == "cuda" else rows
-        out[start : start + block] = _render(rows.to(device, non_blocking=True), settings)
-    return out
+        some = slice(start, start + block)
+        rows = torch.from_numpy(_rows(drawn, settings, split, positions[some]))
+        rows = rows.pin_memory() if kind == "cuda" else rows
+        yield some, _render(rows.to(device, non_blocking=True), settings)
 
 
 def _rows(drawn: Systems, settings: Fractals, split: str, positions: np.ndarray) -> np.ndarray:
@@ -92,10 +107,10 @@ def _render(rows: "torch.Tensor", settings: Fractals) -> "torch.Tensor":
     from vitzoo.data.sources import render
 
     maps, edges, shift, flips, colours = rows.split(_PARTS, dim=1)
-    track = render.walk(maps.unflatten(1, (MAPS, 6)), edges, shift.squeeze(1), settings.points)
-    points = track[0, :, 0].numel()
-    counts = render.count(track, settings.size, flips.t())
-    most = int(counts.max()) if counts.is_cpu else points  # to ask a GPU for the largest would wait for it
+    maps = maps.unflatten(1, (MAPS, 6))
+    counts = render.counts(maps, edges, shift.squeeze(1), settings.points, settings.size, flips.t())
+    # To ask a GPU for the largest count would wait for it.
+    most = int(counts.max()) if counts.is_cpu else render.drawn(settings.points)
     return render.paint(counts, colours.unflatten(1, (3, 3)), most)
 
 

@@ -69,8 +69,8 @@ def fill(drawn: Systems) -> np.ndarray:
     from vitzoo.data.sources import render
 
     maps, edges = tensors(drawn)
-    track = render.walk(maps, edges, maps.new_zeros(len(maps)), _GRID_POINTS)
-    return (render.count(track, _GRID) > 0).float().mean((1, 2)).numpy()
+    counts = render.counts(maps, edges, maps.new_zeros(len(maps)), _GRID_POINTS, _GRID)
+    return (counts > 0).float().mean((1, 2)).numpy()
 
 
 def _system(*key: rng.Part) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,7 +2,8 @@
 
 Every image follows the same low-discrepancy choices, shifted by a number of its own, so an image is a function of
 its own parameters and never of its neighbours in the batch. Nothing here asks a GPU for a value, so nothing waits
-for it. What it costs and against what, benchmarks/fractals.py measures.
+for it. A CPU with a compiler does the same in C (``chaos``), bit for bit and several times as fast. What it costs and
+against what, benchmarks/fractals.py measures.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from functools import cache
 import numpy as np
 import torch
 from torch import Tensor
+
+from vitzoo.data.sources import chaos
 
 _BURN_IN = 24  # steps until a walker is on the attractor to less than a pixel
 _KEPT = 40  # steps of each walker that are drawn
@@ -27,6 +30,15 @@ def walkers(points: int) -> int:
     return -(-points // _KEPT)
 
 
+def drawn(points: int) -> int:
+    """Return how many points are drawn where so many are asked for.
+
+    >>> drawn(1010)
+    1040
+    """
+    return walkers(points) * _KEPT
+
+
 @cache
 def _choices(count: int, device: torch.device) -> Tensor:
     """Numbers in [0, 1) that pick the maps of so many walkers: float32 [steps, 1, walkers]."""
@@ -40,6 +52,18 @@ def edges(weights: Tensor) -> Tensor:
     It belongs on the CPU: a GPU sums in another order, so that now and then another map would be picked.
     """
     return weights.cumsum(1)[:, :-1]
+
+
+def counts(maps: Tensor, ends: Tensor, shift: Tensor, points: int, size: int, flips: Tensor | None = None) -> Tensor:
+    """Draw attractors and count the points in every pixel: int32 [B, size, size].
+
+    Arguments as of ``walk`` and ``place``. At least ``points`` points are drawn, in each image as many.
+    """
+    flips = maps.new_zeros(2, len(maps)) if flips is None else flips
+    if maps.is_cpu and chaos.library():
+        choices = _choices(walkers(points), maps.device)
+        return chaos.counts(maps, ends, shift, flips, choices, _BURN_IN, size, _MARGIN)
+    return place(walk(maps, ends, shift, points), size, flips)
 
 
 def walk(maps: Tensor, ends: Tensor, shift: Tensor, points: int) -> Tensor:
@@ -81,7 +105,7 @@ def _pick(choices: Tensor, ends: Tensor, shift: Tensor) -> Tensor:
     return row.int()
 
 
-def count(track: Tensor, size: int, flips: Tensor | None = None) -> Tensor:
+def place(track: Tensor, size: int, flips: Tensor) -> Tensor:
     """Count the points in every pixel: int32 [B, size, size], the points' bounding box filling the image.
 
     ``track`` is used up. ``flips``: 0 or 1, float32 [2, B], mirrors columns and rows.
@@ -90,15 +114,14 @@ def count(track: Tensor, size: int, flips: Tensor | None = None) -> Tensor:
     scale = (1 - 2 * _MARGIN) / (high - low).clamp_min(1e-6)
     columns, rows = track.sub_(low).mul_(scale).add_(_MARGIN).mul_(size).floor_().clamp_(0, size - 1)
     batch = track.shape[2]
-    flips = track.new_zeros(2, batch) if flips is None else flips
     across, down = (1 - 2 * flips)[:, :, None]
     first = ((flips[0] + size * flips[1]) * (size - 1))[:, None]
     # Whole numbers below 2²⁴, so float32 holds them exactly.
     within = torch.addcmul(torch.addcmul(first, columns, across), rows, down * size).long()
     pixel = within.add_(torch.arange(0, batch * size * size, size * size, device=track.device)[:, None]).flatten()
-    counts = torch.zeros(batch * size * size, dtype=torch.int32, device=track.device)
+    found = torch.zeros(batch * size * size, dtype=torch.int32, device=track.device)
     one = torch.ones((), dtype=torch.int32, device=track.device)
-    return counts.scatter_add_(0, pixel, one.expand_as(pixel)).view(batch, size, size)
+    return found.scatter_add_(0, pixel, one.expand_as(pixel)).view(batch, size, size)
 
 
 def _each(track: Tensor, reduce: Callable[..., Tensor]) -> Tensor:
@@ -112,16 +135,20 @@ def paint(counts: Tensor, colours: Tensor, most: int) -> Tensor:
     ``colours``: [B, 3, 3], rows background, rarely hit, most often hit, in [0, 1]; log scale in between. ``most``
     is the largest count, or more.
     """
-    batch, size = len(counts), counts.shape[1]
     heat = torch.arange(most + 1.0, device=counts.device).log1p() / counts.amax((1, 2)).log1p()[:, None]
     ground, rare, often = colours.permute(1, 2, 0)[..., None]
-    palette = rare + (often - rare) * heat  # [3, B, most + 1]
-    palette[:, :, 0] = ground[:, :, 0]
-    red, green, blue = (palette * 255).round_().int()
-    packed = red | (green << 8) | (blue << 16)  # one look-up a pixel, not three
-    own = torch.arange(0, batch * (most + 1), most + 1, dtype=torch.int32, device=counts.device)[:, None, None]
-    pixels = packed.flatten().index_select(0, (counts + own).flatten()).view(batch, size, size)
-    picture = torch.empty(batch, 3, size, size, dtype=torch.uint8, device=counts.device)
+    shades = rare + (often - rare) * heat  # [3, B, most + 1]
+    shades[:, :, 0] = ground[:, :, 0]
+    red, green, blue = (shades * 255).round_().int()
+    palette = red | (green << 8) | (blue << 16)  # one look-up a pixel, not three
+    return chaos.colour(counts, palette) if counts.is_cpu and chaos.library() else _look_up(counts, palette)
+
+
+def _look_up(counts: Tensor, palette: Tensor) -> Tensor:
+    batch, entries = palette.shape
+    own = torch.arange(0, batch * entries, entries, dtype=torch.int32, device=counts.device)[:, None, None]
+    pixels = palette.flatten().index_select(0, (counts + own).flatten()).view(counts.shape)
+    picture = torch.empty(batch, 3, *counts.shape[1:], dtype=torch.uint8, device=counts.device)
     for channel in range(3):
         picture[:, channel] = pixels  # uint8 keeps the low byte
         pixels >>= 8
