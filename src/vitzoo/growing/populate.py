@@ -28,7 +28,7 @@ from vitzoo.training import loop
 from vitzoo.training.fitting import Warn
 from vitzoo.training.start import from_parent, from_scratch
 from vitzoo.training.team import Team
-from vitzoo.zoo import Member, Zoo
+from vitzoo.zoo import Checkpoint, Member, Zoo
 
 
 def use_threads(threads: int) -> None:
@@ -147,12 +147,19 @@ class Store:
             if i in epoch.diverged:
                 self.bury(member, epoch.number, flat[i], metrics)
             elif epoch.number in self.kept:
-                member.commit(epoch.number, self.tensors(flat[i]), metrics, _origin(member))
+                twin = self.twin(i) if epoch.number == 0 else None
+                member.commit(epoch.number, self.tensors(flat[i]), metrics, _origin(member), twin)
             else:
                 member.record_epochs([{"epoch": epoch.number, **metrics}])
         names = [member.name for member in self.members]
         told = dict(zip(names, epoch.metrics, strict=True))
         self.tell(EpochDone(self.job.id, epoch.number, told, [names[i] for i in epoch.diverged]))
+
+    def twin(self, i: int) -> Checkpoint | None:
+        """Return the first checkpoint of an earlier member that began like member ``i``: same parent, same seed."""
+        begin = [(recipe.parent, recipe.hyperparameters.seed) for recipe in self.job.recipes]
+        first = begin.index(begin[i])
+        return self.members[first].checkpoint(0) if first < i and 0 in self.members[first].epochs() else None
 
     def tensors(self, row: torch.Tensor) -> dict[str, np.ndarray]:
         """Return one member's row as named arrays; nothing is copied."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from vitzoo.errors import InputError, IntegrityError
 from vitzoo.zoo import atomic, safetensors_io
-from vitzoo.zoo.checkpoint import read_manifest
+from vitzoo.zoo.checkpoint import Checkpoint, read_manifest
 from vitzoo.zoo.layout import CONFIG, MANIFEST, METRIC_NAME, WEIGHTS, checkpoint_name
 from vitzoo.zoo.strict_json import encode, number
 
@@ -26,20 +26,25 @@ def clean_metrics(metrics: Mapping[str, Any]) -> dict[str, int | float | None]:
 
 
 def write_checkpoint(
-    directory: Path, epoch: int, config: bytes, tensors: Mapping[str, Any], manifest: dict[str, Any]
+    directory: Path,
+    epoch: int,
+    config: bytes,
+    tensors: Mapping[str, Any],
+    manifest: dict[str, Any],
+    twin: Checkpoint | None = None,
 ) -> str:
     """Write a checkpoint into a member's directory and return its digest.
 
-    ``manifest`` lacks only ``files``. If the epoch is there with the same digest nothing changes; with another
-    one it is an IntegrityError. If anything fails, nothing is visible and the call can be repeated. The caller
-    syncs ``directory``, once for all it changes there.
+    ``manifest`` lacks only ``files``. If the weights are those of ``twin``, its file gets a second name instead. If the
+    epoch is there with the same digest nothing changes; with another one it is an IntegrityError. If anything fails,
+    nothing is visible and the call can be repeated. The caller syncs ``directory``, once for all it changes there.
     """
     target = directory / checkpoint_name(epoch)
     staged = atomic.staging_path(directory, str(epoch))
     with atomic.storing(target):
         try:
             staged.mkdir()
-            sha256 = _fill(staged, config, tensors, manifest)
+            sha256 = _fill(staged, config, tensors, manifest, twin)
             if not target.exists():
                 _publish(staged, target)
         finally:
@@ -49,8 +54,11 @@ def write_checkpoint(
     return sha256
 
 
-def _fill(staged: Path, config: bytes, tensors: Mapping[str, Any], manifest: dict[str, Any]) -> str:
-    sha256, size = safetensors_io.write(staged / WEIGHTS, tensors)
+def _fill(
+    staged: Path, config: bytes, tensors: Mapping[str, Any], manifest: dict[str, Any], twin: Checkpoint | None
+) -> str:
+    linked = twin is not None and _link(twin, staged / WEIGHTS, tensors)
+    sha256, size = linked or safetensors_io.write(staged / WEIGHTS, tensors)
     files = {
         WEIGHTS: {"sha256": sha256, "size": size},
         CONFIG: {"sha256": hashlib.sha256(config).hexdigest(), "size": len(config)},
@@ -59,6 +67,20 @@ def _fill(staged: Path, config: bytes, tensors: Mapping[str, Any], manifest: dic
     atomic.write_synced(staged / MANIFEST, encode(manifest | {"files": files}))
     atomic.sync_directory(staged)
     return sha256
+
+
+def _link(twin: Checkpoint, path: Path, tensors: Mapping[str, Any]) -> tuple[str, int] | None:
+    """Give a twin's file a second name if it holds these tensors; None where it does not or links are not to be had."""
+    about = twin.manifest["files"][WEIGHTS]
+    if safetensors_io.sha256(tensors) != about["sha256"]:
+        return None
+    try:
+        if (twin.path / WEIGHTS).stat().st_size != about["size"]:  # damaged since: it must not spread
+            return None
+        path.hardlink_to(twin.path / WEIGHTS)
+    except OSError:  # another disk, a file system without links, too many names: then it is written
+        return None
+    return about["sha256"], about["size"]
 
 
 def _publish(staged: Path, target: Path) -> None:

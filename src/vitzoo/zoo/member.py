@@ -115,13 +115,19 @@ class Member:
         return [lines[epoch] for epoch in sorted(lines)]
 
     def commit(
-        self, epoch: int, tensors: Mapping[str, Any], metrics: Mapping[str, Any], parent: Mapping[str, Any] | None
+        self,
+        epoch: int,
+        tensors: Mapping[str, Any],
+        metrics: Mapping[str, Any],
+        parent: Mapping[str, Any] | None,
+        twin: Checkpoint | None = None,
     ) -> str:
         """Commit the weights after an epoch and return their SHA-256. Doing it again changes nothing.
 
         ``tensors`` maps timm's names to arrays; ``metrics`` maps names to numbers. ``parent`` is
         ``{"member", "epoch", "sha256"}`` of the checkpoint the weights came from; it is needed for the first checkpoint
-        of a fine-tuned member and may be ``None`` otherwise. If the call fails nothing is visible; repeat it.
+        of a fine-tuned member and may be ``None`` otherwise. ``twin`` is a checkpoint that may have the same weights;
+        if it has, they are stored once. If the call fails nothing is visible; repeat it.
         """
         if type(epoch) is not int or not 0 <= epoch < 10**9:
             raise InputError(f"{epoch!r} is not an epoch; use a whole number from 0.")
@@ -142,7 +148,7 @@ class Member:
         }
         if lacking:
             results.write(self.path / RESULT, lines)  # first, so that never more than the last line can be missing
-        sha256 = commit.write_checkpoint(self.path, epoch, self._own_config(), tensors, manifest)
+        sha256 = commit.write_checkpoint(self.path, epoch, self._own_config(), tensors, manifest, twin)
         lines[epoch] = self._line(epoch)  # as stored: a commit that changed nothing keeps the metrics of the first
         results.write(self.path / RESULT, lines)
         return sha256

@@ -7,7 +7,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,16 +57,31 @@ def write(path: Path, tensors: Mapping[str, Any]) -> tuple[str, int]:
     ``tensors`` holds NumPy arrays or anything with the buffer or array protocol. Contiguous little-endian arrays
     are written from where they lie, without a copy.
     """
-    arrays = {name: _writable(name, value) for name, value in tensors.items()}
     digest, size = hashlib.sha256(), 0
     with path.open("xb", buffering=1 << 18) as file:
-        for chunk in (_header(arrays), *(_bytes(arrays[name]) for name in _data_order(arrays))):
+        for chunk in _chunks(tensors):
             file.write(chunk)
             digest.update(chunk)
             size += len(chunk)
         file.flush()
         os.fsync(file.fileno())
     return digest.hexdigest(), size
+
+
+def sha256(tensors: Mapping[str, Any]) -> str:
+    """Return the digest that a file of these tensors would have."""
+    digest = hashlib.sha256()
+    for chunk in _chunks(tensors):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _chunks(tensors: Mapping[str, Any]) -> Iterator[bytes | memoryview]:
+    """Yield a file's bytes: the header, then the data of each tensor."""
+    arrays = {name: _writable(name, value) for name, value in tensors.items()}
+    yield _header(arrays)
+    for name in _data_order(arrays):
+        yield _bytes(arrays[name])
 
 
 def read_header(path: Path) -> dict[str, Slot]:
