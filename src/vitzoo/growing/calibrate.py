@@ -80,7 +80,6 @@ def measure(recipe: Recipe, execution: Execution, seconds: float = 1.0, members:
     small = _shrunk(recipe, batch_size(recipe, execution, k, seconds))
     train, test = (noise(small, n, execution.device) for n in (STEPS_PER_EPOCH * small.hyperparameters.batch_size, 2))
     population = loop.Population([small] * k, train, test, small.dataset.classes or 2, compute_of(small, execution))
-    leave_what_stays()
     watch = Stopwatch(seconds, torch.cuda.synchronize if execution.device == "cuda" else lambda: None)
     try:
         for _ in loop.train(population, loop.begin(population, [from_scratch(small)] * k), watch.beat):
@@ -190,6 +189,9 @@ def _begin(barrier: "Barrier", threads: int) -> None:
 
     import torch
 
+    from vitzoo.training import loop  # noqa: F401  (imported now, so that it is left out of the rounds below)
+
+    leave_what_stays()
     torch.set_num_threads(threads)
     _barrier = barrier
 
