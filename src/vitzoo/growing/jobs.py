@@ -7,6 +7,7 @@ from vitzoo.blueprint.recipe import Recipe
 from vitzoo.blueprint.schema import Dataset
 from vitzoo.growing.engines.contract import Beat, Guard, Tell
 from vitzoo.growing.execution import Execution
+from vitzoo.growing.memory import leave_what_stays
 
 FOLDER = ".grow"  # inside the zoo: the lock and the states of unfinished populations
 
@@ -55,6 +56,7 @@ class GrowPopulation:
         from vitzoo.growing import populate
 
         populate.use_threads(self.execution.threads)
+        leave_what_stays()
         populate.grow(self, tell, beat, guard)
 
 

@@ -21,7 +21,6 @@ from vitzoo.growing.computing import compute_of
 from vitzoo.growing.engines.contract import Beat, Guard, Tell
 from vitzoo.growing.events import EpochDone, Note
 from vitzoo.growing.jobs import GrowPopulation, Places, PrepareData
-from vitzoo.growing.memory import leave_what_stays
 from vitzoo.growing.shortage import explained
 from vitzoo.model.layout import Layout
 from vitzoo.training import loop
@@ -83,7 +82,6 @@ def grow(job: GrowPopulation, tell: Tell, beat: Beat, guard: Guard = lambda: Non
             writer.check()
             beat(share)
 
-        leave_what_stays()
         with Writer(lambda epoch: (guard(), resume.write(path, epoch), guard(), store.commit(epoch))) as writer:
             for epoch in loop.train(population, loop.shared(population, state), step, lambda text: tell(Note(text))):
                 writer.put(epoch)
