@@ -40,7 +40,19 @@ def test_counts_and_colours_are_those_of_torch(seed, batch, points, size):
     assert torch.equal(found, wanted)
     assert (found.sum((1, 2)) == render.drawn(points)).all() and render.drawn(points) >= points
     palette = torch.from_numpy(rng.stream(seed).integers(0, 1 << 24, (batch, int(found.max()) + 1), np.int32))
-    assert torch.equal(chaos.colour(found, palette), render._look_up(found, palette))
+    for interleaved in (False, True):
+        shape = (2, batch, size, size, 3) if interleaved else (2, batch, 3, size, size)
+        empty = torch.zeros(shape, dtype=torch.uint8)
+        views = empty.permute(0, 1, 4, 2, 3) if interleaved else empty
+        chaos.colour(found, palette, views[0])
+        render._look_up(found, palette, views[1])
+        assert torch.equal(*views)
+
+
+@compiled
+def test_images_of_another_layout_are_refused():
+    with pytest.raises(ValueError, match="strides"):
+        chaos.colour(torch.zeros(1, 4, 4), torch.zeros(1, 2), torch.zeros(1, 3, 4, 8, dtype=torch.uint8)[..., :4])
 
 
 @compiled

@@ -103,14 +103,19 @@ void chaos_count(long batch, const float *maps, const float *edges, const float 
     }
 }
 
-// Look up the colours of images, uint8 [batch, 3, pixels], by how often a pixel was hit. palette: [batch, entries].
-void chaos_colour(long batch, long pixels, const int32_t *counts, const uint32_t *palette, long entries, uint8_t *out) {
+// Look up the colours of images by how often a pixel was hit. palette: [batch, entries]. out: colours are `plane` bytes
+// apart and pixels `step` bytes: [batch, 3, pixels] for (pixels, 1), [batch, pixels, 3] for (1, 3).
+void chaos_colour(long batch, long pixels, const int32_t *counts, const uint32_t *palette, long entries, long plane,
+                  long step, uint8_t *restrict out) {
     for (long image = 0; image < batch; image++, counts += pixels, palette += entries, out += 3 * pixels)
         for (long begin = 0; begin < pixels; begin += CHUNK) {
             long n = pixels - begin < CHUNK ? pixels - begin : CHUNK;
             uint32_t packed[CHUNK];
+            uint8_t *first = out + begin * step;
             for (long i = 0; i < n; i++) packed[i] = palette[counts[begin + i]];
-            for (int k = 0; k < 3; k++)
-                for (long i = 0; i < n; i++) out[k * pixels + begin + i] = (uint8_t)(packed[i] >> (8 * k));
+            for (int k = 0; step == 1 && k < 3; k++)
+                for (long i = 0; i < n; i++) first[k * plane + i] = (uint8_t)(packed[i] >> (8 * k));
+            for (long i = 0; step != 1 && i < n; i++)
+                for (int k = 0; k < 3; k++) first[k * plane + i * step] = (uint8_t)(packed[i] >> (8 * k));
         }
 }

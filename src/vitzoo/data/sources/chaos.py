@@ -44,16 +44,24 @@ def counts(
     return found
 
 
-def colour(counts: Tensor, palette: Tensor) -> Tensor:
-    """Look up packed colours, int32 [B, V], by counts, int32 [B, size, size]: uint8 [B, 3, size, size]."""
-    batch, height, width = counts.shape
-    out = torch.empty(batch, 3, height, width, dtype=torch.uint8)
-    _call("chaos_colour", batch, height * width, counts, palette, palette.shape[1], out)
-    return out
+def colour(counts: Tensor, palette: Tensor, out: Tensor) -> None:
+    """Look up packed colours, int32 [B, V], by counts, int32 [B, size, size].
+
+    ``out``: uint8 [B, 3, size, size], in planes or a view of interleaved [B, size, size, 3].
+    """
+    batch, pixels = len(counts), counts[0].numel()
+    if out.shape != (batch, 3, *counts.shape[1:]) or not (out.is_contiguous() or _interleaved(out)):
+        raise ValueError(f"there are no images in planes, nor interleaved ones, of strides {out.stride()}")
+    plane, step = out.stride(1), out.stride(3)
+    _call("chaos_colour", batch, pixels, counts, palette, palette.shape[1], plane, step, out.data_ptr())
+
+
+def _interleaved(out: Tensor) -> bool:
+    return out.permute(0, 2, 3, 1).is_contiguous()
 
 
 def _call(name: str, *arguments: Tensor | float) -> None:
-    # A tensor of its own keeps each converted argument alive until the call has returned.
+    # The list keeps copies of what was not contiguous alive until the call has returned.
     kept = [each.contiguous() if isinstance(each, Tensor) else each for each in arguments]
     getattr(library(), name)(*map(_passed, kept))
 

@@ -5,7 +5,6 @@ a class differ in the parameters (a little), mirroring and colours. What makes a
 the host; a row becomes pixels on any device. So images may be rendered once and kept, or whenever they are asked for.
 """
 
-from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,11 +35,11 @@ def images(drawn: Systems, settings: Fractals, split: str, positions: np.ndarray
     >>> images(systems(0, 3), settings, "train", np.arange(6)).shape
     (6, 16, 16, 3)
     """
-    out = np.empty((len(positions), settings.size, settings.size, 3), np.uint8)
-    for some, planes in _blocks(drawn, settings, split, positions, "cpu"):
-        for channel in range(3):
-            out[some, :, :, channel] = planes[:, channel].numpy()
-    return out
+    import torch
+
+    out = torch.empty(len(positions), settings.size, settings.size, 3, dtype=torch.uint8)
+    _render(drawn, settings, split, positions, out.permute(0, 3, 1, 2))
+    return out.numpy()
 
 
 def draw(
@@ -54,26 +53,27 @@ def draw(
     import torch
 
     out = torch.empty(len(positions), 3, settings.size, settings.size, dtype=torch.uint8, device=device)
-    for some, planes in _blocks(drawn, settings, split, positions, device):
-        out[some] = planes
+    _render(drawn, settings, split, positions, out)
     return out
 
 
-def _blocks(
-    drawn: Systems, settings: Fractals, split: str, positions: np.ndarray, device: "torch.device | str"
-) -> "Iterator[tuple[slice, torch.Tensor]]":
-    """Render as many images at a time as the device likes."""
+def _render(drawn: Systems, settings: Fractals, split: str, positions: np.ndarray, out: "torch.Tensor") -> None:
+    """Render into ``out``, as many images at a time as its device likes."""
     import torch
 
     from vitzoo.data.sources import render
 
-    kind = torch.device(device).type
-    block = max(1, _WALKERS.get(kind, _WALKERS["cpu"]) // render.walkers(settings.points))
+    block = max(1, _WALKERS.get(out.device.type, _WALKERS["cpu"]) // render.walkers(settings.points))
     for start in range(0, len(positions), block):
         some = slice(start, start + block)
         rows = torch.from_numpy(_rows(drawn, settings, split, positions[some]))
-        rows = rows.pin_memory() if kind == "cuda" else rows
-        yield some, _render(rows.to(device, non_blocking=True), settings)
+        rows = rows.pin_memory() if out.is_cuda else rows
+        maps, edges, shift, flips, colours = rows.to(out.device, non_blocking=True).split(_PARTS, dim=1)
+        maps, flips = maps.unflatten(1, (MAPS, 6)), flips.t()
+        counts = render.counts(maps, edges, shift.squeeze(1), settings.points, settings.size, flips)
+        # To ask a GPU for the largest count would wait for it.
+        most = int(counts.max()) if counts.is_cpu else render.drawn(settings.points)
+        render.paint(counts, colours.unflatten(1, (3, 3)), most, out[some])
 
 
 def _rows(drawn: Systems, settings: Fractals, split: str, positions: np.ndarray) -> np.ndarray:
@@ -101,17 +101,6 @@ def _vary(chosen: Systems, u: np.ndarray) -> Systems:
 def _colours(u: np.ndarray) -> np.ndarray:
     """Dark background and two bright, different colours, in [0, 1], from as many uniform numbers: [B, 9]."""
     return u * np.repeat([0.35, 0.65, 0.65], 3) + np.repeat([0.0, 0.35, 0.35], 3)
-
-
-def _render(rows: "torch.Tensor", settings: Fractals) -> "torch.Tensor":
-    from vitzoo.data.sources import render
-
-    maps, edges, shift, flips, colours = rows.split(_PARTS, dim=1)
-    maps = maps.unflatten(1, (MAPS, 6))
-    counts = render.counts(maps, edges, shift.squeeze(1), settings.points, settings.size, flips.t())
-    # To ask a GPU for the largest count would wait for it.
-    most = int(counts.max()) if counts.is_cpu else render.drawn(settings.points)
-    return render.paint(counts, colours.unflatten(1, (3, 3)), most)
 
 
 def _decode(drawn: Systems, settings: Fractals, split: str, positions: np.ndarray, side: int) -> np.ndarray:

@@ -129,11 +129,11 @@ def _each(track: Tensor, reduce: Callable[..., Tensor]) -> Tensor:
     return reduce(reduce(track, 1, keepdim=True), 3, keepdim=True)
 
 
-def paint(counts: Tensor, colours: Tensor, most: int) -> Tensor:
-    """Colour images by how often a pixel was hit: uint8 [B, 3, size, size].
+def paint(counts: Tensor, colours: Tensor, most: int, out: Tensor) -> None:
+    """Colour images by how often a pixel was hit.
 
     ``colours``: [B, 3, 3], rows background, rarely hit, most often hit, in [0, 1]; log scale in between. ``most``
-    is the largest count, or more.
+    is the largest count, or more. ``out``: uint8 [B, 3, size, size], in planes or a view of interleaved images.
     """
     heat = torch.arange(most + 1.0, device=counts.device).log1p() / counts.amax((1, 2)).log1p()[:, None]
     ground, rare, often = colours.permute(1, 2, 0)[..., None]
@@ -141,15 +141,16 @@ def paint(counts: Tensor, colours: Tensor, most: int) -> Tensor:
     shades[:, :, 0] = ground[:, :, 0]
     red, green, blue = (shades * 255).round_().int()
     palette = red | (green << 8) | (blue << 16)  # one look-up a pixel, not three
-    return chaos.colour(counts, palette) if counts.is_cpu and chaos.library() else _look_up(counts, palette)
+    if counts.is_cpu and chaos.library():
+        chaos.colour(counts, palette, out)
+    else:
+        _look_up(counts, palette, out)
 
 
-def _look_up(counts: Tensor, palette: Tensor) -> Tensor:
+def _look_up(counts: Tensor, palette: Tensor, out: Tensor) -> None:
     batch, entries = palette.shape
     own = torch.arange(0, batch * entries, entries, dtype=torch.int32, device=counts.device)[:, None, None]
     pixels = palette.flatten().index_select(0, (counts + own).flatten()).view(counts.shape)
-    picture = torch.empty(batch, 3, *counts.shape[1:], dtype=torch.uint8, device=counts.device)
     for channel in range(3):
-        picture[:, channel] = pixels  # uint8 keeps the low byte
+        out[:, channel] = pixels  # uint8 keeps the low byte
         pixels >>= 8
-    return picture
