@@ -31,6 +31,17 @@ def grow(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. Default: one per CPU core, or one.")
     ] = None,
+    engine: Annotated[str, typer.Option(help="Where jobs are done: local, ray or slurm.")] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option(
+            help="HOST:PORT of a Ray cluster. Default: $RAY_ADDRESS, else a Ray of our own.", show_default=False
+        ),
+    ] = None,
+    options: Annotated[
+        list[str] | None,
+        typer.Option("--engine-option", help="A setting of the engine, such as gpus=0.25 or partition=short."),
+    ] = None,
     patience: Annotated[
         float, typer.Option(min=1, help="Seconds without a step after which a worker is replaced.")
     ] = 1800,
@@ -45,6 +56,7 @@ def grow(
     from vitzoo.blueprint import load
     from vitzoo.cli.output import duration
     from vitzoo.cli.progress import Display, Plain
+    from vitzoo.growing.engines.options import Wanted, choose_engine
     from vitzoo.growing.engines.watch import Patience
     from vitzoo.growing.grow import Wishes, Work, raise_first
     from vitzoo.growing.grow import grow as run
@@ -76,6 +88,7 @@ def grow(
             load(blueprint, overrides or []),
             places,
             Wishes(device, precision, stack, workers),
+            choose_engine(Wanted(engine, address, tuple(options or ())), places.zoo),
             Patience(patience, retries),
             begun,
             tell=lambda event: shown[0].take(event),

@@ -1,22 +1,22 @@
 """The main job: a blueprint and a place become a zoo. Safe to kill and repeat; a complete zoo is left as it is."""
 
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vitzoo import rng
 from vitzoo.blueprint import Blueprint, Recipe, expand, load
-from vitzoo.errors import InputError, Interrupted, VitzooError
+from vitzoo.errors import InputError, VitzooError
 from vitzoo.growing import cost
 from vitzoo.growing.engines import schedule
-from vitzoo.growing.engines.local import LocalCrew
+from vitzoo.growing.engines.claims import Claims
+from vitzoo.growing.engines.contract import Engine
+from vitzoo.growing.engines.local import LocalEngine
 from vitzoo.growing.engines.watch import Patience
 from vitzoo.growing.events import Event, JobFailed
-from vitzoo.growing.execution import Execution, agree, choose, require
+from vitzoo.growing.execution import Execution, agree, choose
+from vitzoo.growing.interrupts import interruptible
 from vitzoo.growing.jobs import FOLDER, GrowPopulation, Job, Places, PrepareData
 from vitzoo.growing.lock import exclusive
 from vitzoo.growing.plan import Population, populations
@@ -66,6 +66,7 @@ def grow(
     blueprint: Blueprint,
     places: Places,
     wishes: Wishes = Wishes(),
+    engine: Engine = LocalEngine(),
     patience: Patience = Patience(),
     begun: Callable[[Work], None] = lambda work: None,
     tell: Callable[[Event], None] = lambda event: None,
@@ -77,6 +78,7 @@ def grow(
         blueprint: what to grow; a zoo can only be continued with the blueprint it was begun with.
         places: the zoo's directory, the data root and the cache.
         wishes: device, precision, stack and number of workers.
+        engine: where the jobs are done; it is closed at the end.
         patience: how long a worker may be silent, and how often a job is begun again.
         begun: called once with the work found; ``tell`` with every event; ``tick`` several times a second.
 
@@ -88,34 +90,31 @@ def grow(
     start = time.monotonic()
     stages = expand(blueprint)
     recipes = [recipe for stage in stages for recipe in stage]
-    zoo = _zoo(blueprint, places, wishes, recipes)
-    execution = Execution.model_validate(zoo.execution)
-    before = _statuses(zoo, recipes)
-    if all(status in DONE for status in before.values()) and not (places.zoo / FOLDER).exists():
-        begun(Work(zoo, execution, 0, len(recipes), len(recipes), ()))
-        return _outcome(zoo, recipes, before, start, [])
-    require(execution)
-    with exclusive(places.zoo), _signals() as interrupted:
-        zoo.sweep()
-        _add_members(zoo, recipes)
+    with engine:
+        zoo = _zoo(blueprint, places, wishes, recipes, engine)
+        execution = Execution.model_validate(zoo.execution)
         before = _statuses(zoo, recipes)
-        jobs = plan_jobs(stages, before, execution, places)
-        _discard_states(places.zoo, {job.id for job in jobs})
-        workers = wishes.workers or (1 if execution.device == "cuda" else cost.available_cores())
-        done = sum(status in DONE for status in before.values())
-        begun(Work(zoo, execution, min(workers, len(jobs)), len(recipes), done, tuple(jobs)))
+        if all(status in DONE for status in before.values()) and not (places.zoo / FOLDER).exists():
+            begun(Work(zoo, execution, 0, len(recipes), len(recipes), ()))
+            return _outcome(zoo, recipes, before, start, [])
+        with exclusive(places.zoo), interruptible() as check:
+            zoo.sweep()
+            _add_members(zoo, recipes)
+            before = _statuses(zoo, recipes)
+            jobs = plan_jobs(stages, before, execution, places)
+            _discard_states(places.zoo, {job.id for job in jobs})
+            done = sum(status in DONE for status in before.values())
+            failures: list[JobFailed] = []
 
-        def beat() -> None:
-            if interrupted:
-                raise Interrupted(
-                    f"Stopped by {signal.Signals(interrupted[0]).name}. Everything committed is kept; "
-                    "run the same command again to go on where it stopped.",
-                    interrupted[0],
-                )
-            tick()
+            def beat() -> None:
+                check()
+                tick()
 
-        failures = schedule.run(jobs, LocalCrew(workers), tell, beat, patience) if jobs else []
-        zoo.rebuild_catalogue()
+            if jobs:
+                crew = engine.crew(places.zoo, execution, len(jobs), wishes.workers)
+                begun(Work(zoo, execution, crew.size, len(recipes), done, tuple(jobs)))
+                failures = schedule.run(jobs, crew, tell, beat, patience)
+            zoo.rebuild_catalogue()
     return _outcome(zoo, recipes, before, start, failures)
 
 
@@ -160,14 +159,14 @@ def _job(
     )
 
 
-def _zoo(blueprint: Blueprint, places: Places, wishes: Wishes, recipes: Sequence[Recipe]) -> Zoo:
+def _zoo(blueprint: Blueprint, places: Places, wishes: Wishes, recipes: Sequence[Recipe], engine: Engine) -> Zoo:
     """Open the zoo if there is one and it fits, else create it."""
     if (places.zoo / "zoo.json").exists():
         zoo = Zoo.open(places.zoo)
         agree(zoo.execution, wishes.device, wishes.precision, wishes.stack)
         _same_blueprint(zoo, recipes)
         return zoo
-    execution = choose(wishes.device, wishes.precision, wishes.stack)
+    execution = engine.there(wishes.device, choose, wishes.device, wishes.precision, wishes.stack)
     return Zoo.create(
         places.zoo,
         name=blueprint.name,
@@ -214,7 +213,8 @@ def _statuses(zoo: Zoo, recipes: Sequence[Recipe]) -> dict[str, str]:
 
 
 def _discard_states(zoo: Path, needed: set[str]) -> None:
-    """Remove what populations left that were killed after their last commit and before they tidied up."""
+    """Remove what growers left that were killed: claims, and states of populations that had only to tidy up."""
+    Claims(zoo).clear()  # fences off workers of growers that were killed
     for path in (zoo / FOLDER).iterdir():
         if path.name != "lock" and path.stem not in needed:
             path.unlink()
@@ -228,21 +228,6 @@ def _outcome(
     done = sum(status in DONE for status in after.values())
     diverged = sum(status == "diverged" for status in after.values())
     return Outcome(zoo, grown, done, len(recipes), diverged, time.monotonic() - start, tuple(failures))
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Collect SIGINT and SIGTERM in a list instead of dying of them; elsewhere than in the main thread do nothing."""
-    received: list[int] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield received
-        return
-    old = {s: signal.signal(s, lambda number, frame: received.append(number)) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
 
 
 def raise_first(failures: Sequence[JobFailed]) -> None:

@@ -6,10 +6,13 @@ brings jobs to workers, events back, and ends a worker when it is told to.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from vitzoo.growing.events import Event
+from vitzoo.growing.execution import Execution
 
+T = TypeVar("T")
 Tell = Callable[[Event], None]
 Beat = Callable[[float], None]
 Guard = Callable[[], None]
@@ -59,6 +62,8 @@ class Crew(Protocol):
 
     #: Names the workers of an engine in messages.
     kind: ClassVar[str]
+    #: The most jobs at once, as far as is known now.
+    size: int
 
     def __enter__(self) -> "Crew": ...
 
@@ -81,4 +86,28 @@ class Crew(Protocol):
 
     def drop(self, job: str) -> bool:
         """End the worker that has this job; return whether it surely commits nothing any more."""
+        ...
+
+
+class Engine(Protocol):
+    """Where jobs are done. A context manager; what it starts or connects to, it does when it is first needed."""
+
+    def __enter__(self) -> "Engine": ...
+
+    def __exit__(self, *details: Any) -> None: ...
+
+    def there(self, device: str | None, function: Callable[..., T], *arguments: Any) -> T:
+        """Return ``function(*arguments)``, computed on a machine that does jobs; ``device`` None: on the best it has.
+
+        Raises:
+            InputError: there is no such machine, or it cannot be reached.
+        """
+        ...
+
+    def crew(self, zoo: Path, execution: Execution, jobs: int, workers: int | None) -> Crew:
+        """Return workers for so many jobs on the zoo, whose lock the caller holds; None: as many as there is room for.
+
+        Raises:
+            InputError: no machine can do jobs of this execution.
+        """
         ...

@@ -4,16 +4,19 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from typing import Any, ClassVar
 
-from vitzoo.growing.engines.contract import Begun, Job, Lost, Message
+from vitzoo.growing.cost import available_cores
+from vitzoo.growing.engines.contract import Begun, Job, Lost, Message, T
 from vitzoo.growing.engines.worker import main
 from vitzoo.growing.events import JobDone, JobFailed, JobStopped
+from vitzoo.growing.execution import Execution, require
 
 GRACE_SECONDS = 8.0
 KILL_SECONDS = 5.0
@@ -39,6 +42,25 @@ class Worker:
         code = self.process.exitcode or 0
         how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
         return how + ("; out of memory is the usual reason" if code == -signal.SIGKILL else "")
+
+
+class LocalEngine:
+    """This machine."""
+
+    def __enter__(self) -> "LocalEngine":
+        return self
+
+    def __exit__(self, *details: Any) -> None:
+        return
+
+    def there(self, device: str | None, function: Callable[..., T], *arguments: Any) -> T:
+        """Call the function."""
+        return function(*arguments)
+
+    def crew(self, zoo: Path, execution: Execution, jobs: int, workers: int | None) -> "LocalCrew":
+        """Return worker processes, unless this machine lacks what the zoo was begun with."""
+        require(execution)
+        return LocalCrew(min(jobs, workers or _room(execution)))
 
 
 class LocalCrew:
@@ -117,6 +139,13 @@ class LocalCrew:
         why = worker.fate()
         worker.pipe.close()
         return Lost(job, why)
+
+
+def _room(execution: Execution) -> int:
+    """Return how many jobs at once suit this machine: a job a core, or one where there is a GPU to fill."""
+    if execution.device == "cuda":
+        return 1
+    return max(1, available_cores() // (execution.threads * execution.devices))
 
 
 def _drain(pipe: Connection) -> None:

@@ -63,7 +63,7 @@ class _Schedule:
                 return
             case JobStopped(job):
                 self.tick()  # raises if the grower was stopped too
-                self.lose(job, "was stopped by SIGTERM")
+                self.lose(job, "was stopped from outside")
                 return
         self.tell(message)
 
