@@ -39,7 +39,9 @@ exec > >(tee "$out/gpu.log") 2>&1
 if ! absent=$("$python" -c 'from peers.needs import *; print(*missing(OURS + PEERS))'); then
   echo "$python cannot run benchmarks/peers/needs.py."; exit 1
 fi
-if [[ $absent ]]; then
+if [[ " $absent " == *" torch "* ]]; then
+  echo "$python has no torch. Install one that fits the GPU, or name another Python by PYTHON."; exit 1
+elif [[ $absent ]]; then
   echo "Missing: $absent. Trying to install."
   # shellcheck disable=SC2086  # a list of names
   timeout 60 "$python" -m pip install --quiet --disable-pip-version-check --retries 0 --timeout 10 $absent ||
