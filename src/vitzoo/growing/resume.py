@@ -15,7 +15,7 @@ from safetensors.torch import save
 
 from vitzoo.growing.jobs import FOLDER
 from vitzoo.training.loop import Epoch, State
-from vitzoo.zoo.atomic import discard, storing
+from vitzoo.zoo.atomic import discard, staging_path, storing
 
 
 def path_of(zoo: Path, job: str) -> Path:
@@ -29,7 +29,7 @@ def write(path: Path, epoch: Epoch) -> None:
     about = {"epoch": epoch.number, "metrics": epoch.metrics, "diverged": epoch.diverged, "alive": state.alive}
     tensors = {"flat": state.flat} | {f"moments.{name}": tensor for name, tensor in state.moments.items()}
     data = save(tensors, metadata={"state": json.dumps(about, allow_nan=False)})
-    staged = path.with_suffix(".staging")
+    staged = staging_path(path.parent, path.stem)  # of our own: another worker may be writing, out of reach
     with storing(path):
         path.parent.mkdir(exist_ok=True)
         try:

@@ -1,13 +1,14 @@
 """Who may store what a job makes: the worker that was given it last. A fence around workers that are out of reach.
 
-A worker on another machine can be cut off, replaced, and wake up again. So every time a job is given out, a new token
-is written beside the job's state, and a worker looks for its own token before it stores anything. Clearing all claims,
-which every grower does when it begins, fences off the workers of growers that are gone.
+A worker on another machine can be cut off, replaced, and wake up again. So every time a job is given out, a file with a
+new name is made beside the job's state and the last one removed, and a worker looks whether its own is still there
+before it stores anything. Every grower removes all claims when it begins, and so fences off workers of growers before.
 
 Between a look and the write that follows a worker can still be frozen for longer than its successor takes to start.
 What it then writes are epochs of the same job: the same bits on the same hardware, and an IntegrityError otherwise.
 """
 
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,44 +25,54 @@ class Superseded(Stopped):
 
 @dataclass(frozen=True)
 class Claim:
-    """One attempt at a job: the file that names who may store, and the token that it holds as long as we may."""
+    """One attempt at a job: a file that is there for as long as what the attempt makes may be stored."""
 
     path: Path
-    token: str
 
     def holds(self) -> bool:
-        """Look whether the token is still ours; opening the file anew makes network file systems look, too."""
+        """Look whether the claim is there; opening it makes network file systems ask their server."""
         try:
-            return self.path.read_text() == self.token
+            os.close(os.open(self.path, os.O_RDONLY))
         except FileNotFoundError:
             return False
+        return True
 
     def guard(self) -> None:
-        """Raise Superseded unless the token is still ours."""
+        """Raise Superseded unless the claim is there."""
         if not self.holds():
             raise Superseded
 
 
 class Claims:
-    """The claims of one grower in a zoo, whose lock it holds."""
+    """The claims that one grower gives in a zoo, whose lock it holds.
+
+    >>> import tempfile
+    >>> claims = Claims(Path(tempfile.mkdtemp()))
+    >>> first = claims.give("job")
+    >>> second = claims.give("job")
+    >>> first.holds(), second.holds()
+    (False, True)
+    """
 
     def __init__(self, zoo: Path) -> None:
         self.folder = zoo / FOLDER
         self.folder.mkdir(exist_ok=True)
+        self._given: dict[str, Claim] = {}
 
     def give(self, job: str) -> Claim:
-        """Make a claim to a job; earlier ones to it are void from now on."""
-        claim = Claim(self.folder / f"{job}{SUFFIX}", secrets.token_hex(8))
-        staged = claim.path.with_suffix(f"{SUFFIX}-{claim.token}")
-        staged.write_text(claim.token)
-        staged.replace(claim.path)  # in one step: a claim that is read is whole
+        """Make a claim to a job; an earlier one is void from now on."""
+        self.end(job)
+        claim = self._given[job] = Claim(self.folder / f"{job}.{secrets.token_hex(8)}{SUFFIX}")
+        claim.path.touch()
         return claim
 
     def end(self, job: str) -> None:
-        """Take back the claim to a job."""
-        (self.folder / f"{job}{SUFFIX}").unlink(missing_ok=True)
+        """Take back the claim to a job, if there is one."""
+        if claim := self._given.pop(job, None):
+            claim.path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Take back all claims, also those of growers before us."""
-        for path in self.folder.glob(f"*{SUFFIX}*"):
+        self._given.clear()
+        for path in self.folder.glob(f"*{SUFFIX}"):
             path.unlink(missing_ok=True)

@@ -2,10 +2,8 @@
 
 import multiprocessing
 import os
-import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -17,6 +15,7 @@ from vitzoo.growing.engines.contract import Begun, Job, Lost, Message, T
 from vitzoo.growing.engines.worker import main
 from vitzoo.growing.events import JobDone, JobFailed, JobStopped
 from vitzoo.growing.execution import Execution, require
+from vitzoo.growing.processes import fate, interrupt_blocked
 
 GRACE_SECONDS = 8.0
 KILL_SECONDS = 5.0
@@ -39,9 +38,7 @@ class Worker:
     def fate(self) -> str:
         """Say how it ended."""
         self.process.join()
-        code = self.process.exitcode or 0
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-        return how + ("; out of memory is the usual reason" if code == -signal.SIGKILL else "")
+        return fate(self.process.exitcode)
 
 
 class LocalEngine:
@@ -117,7 +114,7 @@ class LocalCrew:
     def _hire(self) -> Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        with _interrupt_blocked():
+        with interrupt_blocked():
             process = context.Process(target=main, args=(theirs, os.getpid()), name="vitzoo")
             process.start()
         theirs.close()
@@ -155,13 +152,3 @@ def _drain(pipe: Connection) -> None:
             pipe.recv()
     except (EOFError, OSError):
         return
-
-
-@contextmanager
-def _interrupt_blocked() -> Iterator[None]:
-    """Hold SIGINT back while processes start: they inherit that, and so die of no Ctrl-C before they can ignore it."""
-    old = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, old)

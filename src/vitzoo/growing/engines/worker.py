@@ -1,7 +1,5 @@
 """A worker process of the local engine: takes jobs from a pipe, does them one after another, tells what happens."""
 
-import ctypes
-import os
 import signal
 import sys
 import threading
@@ -10,18 +8,17 @@ from multiprocessing.connection import Connection
 from vitzoo.growing.engines.doing import do
 from vitzoo.growing.events import Event
 from vitzoo.growing.memory import keep_freed_memory
+from vitzoo.growing.processes import die_with, ignore_interrupt
 
-PR_SET_PDEATHSIG = 1
 PATIENCE = 0.1  # seconds in which an idle worker notices that it is to stop
 
 
 def main(pipe: Connection, grower: int) -> None:
     """Serve jobs until the pipe closes; SIGTERM ends the current one at its next step."""
-    _die_with(grower)
+    die_with(grower)
     keep_freed_memory()
     stop = threading.Event()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal signals the whole group; the grower decides
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    ignore_interrupt()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     lock = threading.Lock()
 
@@ -38,11 +35,3 @@ def main(pipe: Connection, grower: int) -> None:
                 tell(do(pipe.recv(), tell, stop.is_set))
     except (EOFError, ConnectionResetError):
         return
-
-
-def _die_with(grower: int) -> None:
-    """Ask the kernel to end this process with its grower, so that nobody writes to a zoo without holding its lock."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != grower:
-        sys.exit(1)

@@ -45,7 +45,7 @@ class SlurmCrew:
     def give(self, job: Job) -> None:
         """Submit a SLURM job for it."""
         claim = self._claims.give(job.id)
-        journal = self.folder / f"{job.id}.{claim.token}.jsonl"
+        journal = self.folder / f"{claim.path.stem}.jsonl"
         self._submitted[job.id] = Submission(self.executor.submit(Task(job, claim, journal)), Reader(journal))
 
     def messages(self, timeout: float) -> list[Message]:

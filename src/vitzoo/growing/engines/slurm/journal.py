@@ -13,8 +13,8 @@ KINDS = {kind.__name__: kind for kind in (Begun, Requeued, Note, Stepped, EpochD
 def write(path: Path, message: Message) -> None:
     """Append a message. The file is closed after each: network file systems show others what was closed."""
     line = json.dumps({"kind": type(message).__name__, **dataclasses.asdict(message)})
-    with path.open("a") as file:
-        file.write(line + "\n")
+    with path.open("ab", buffering=0) as file:
+        file.write(line.encode() + b"\n")  # in one write: the thread that stores epochs tells, too
 
 
 class Reader:
