@@ -1,5 +1,6 @@
 """Populations trained by two processes each: the same members, and nobody hangs or is left over."""
 
+import json
 import os
 import signal
 import threading
@@ -10,12 +11,13 @@ from typing import Any
 import pytest
 import team_grow
 import torch
-from little_grow import Growing, alive, children, command_line, hashes, vitzoo, wait_until
+from little_grow import FIXED, Growing, alive, children, command_line, hashes, vitzoo, wait_until
 from safetensors.torch import load_file
 
 from vitzoo.errors import DataError
 from vitzoo.growing.company import CompanionLost, company
 from vitzoo.growing.events import Note
+from vitzoo.growing.execution import Execution
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +31,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def together(tmp_path_factory: pytest.TempPathFactory, pair: Path, cache: Path) -> Path:
     """A zoo grown by teams of two in one go."""
     zoo = tmp_path_factory.mktemp("together") / "zoo"
-    team_grow.begin(zoo, pair)
-    vitzoo(cache, "grow", pair, "--zoo", zoo, "--workers", "1")
+    vitzoo(cache, "grow", pair, "--zoo", zoo, *FIXED, "--workers", "1", "--devices", "2")
     return zoo
 
 
@@ -56,6 +57,23 @@ def test_two_processes_grow_what_one_grows(tmp_path: Path, pair: Path, cache: Pa
         ours, theirs = without_key_bias(together / path), without_key_bias(tmp_path / "zoo" / path)
         assert (ours - theirs).norm() <= 1e-4 * theirs.norm(), path
     assert vitzoo(cache, "verify", together, "--deep").returncode == 0
+
+
+def test_the_number_of_devices_is_kept(cache: Path, pair: Path, together: Path) -> None:
+    """And with more of them than images in a batch there is nothing to share."""
+    assert json.loads((together / "zoo.json").read_text())["execution"]["devices"] == 2
+    refused = vitzoo(cache, "grow", pair, "--zoo", together, "--devices", "3", code=3)
+    assert "This zoo was begun with devices 2, and --devices 3 would change its weights" in refused.stderr
+    few = (*FIXED, "--workers", "1", "--devices", "8", "--set", "pretraining.hyperparameters.batch_size=4")
+    refused = vitzoo(cache, "grow", pair, "--zoo", together.parent / "few", *few, code=3)
+    assert "batches of 4 images, which 8 devices cannot share" in " ".join(refused.stderr.split())
+    assert vitzoo(cache, "grow", pair, "--zoo", together.parent / "none", "--devices", "99", code=3).stderr
+
+
+def test_zoos_of_before_are_trained_by_one() -> None:
+    before = {"device": "cpu", "precision": "bf16", "stack": None, "tokens": 8192, "threads": 1}
+    found = Execution.model_validate(before)
+    assert (found.devices, found.micro) == (1, None)
 
 
 def test_killed_and_gone_on(tmp_path: Path, pair: Path, cache: Path, together: Path) -> None:

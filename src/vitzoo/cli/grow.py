@@ -28,6 +28,9 @@ def grow(
         str | None, typer.Option(help="bf16 or float32. Default: bf16 where the hardware has it.")
     ] = None,
     stack: Annotated[int | None, typer.Option(min=1, help="Most members trained together.")] = None,
+    devices: Annotated[
+        int | None, typer.Option(min=1, help="Devices that train a population together, a process each. Default: one.")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Worker processes. Default: one per CPU core, or one.")
     ] = None,
@@ -87,7 +90,7 @@ def grow(
         outcome = run(
             load(blueprint, overrides or []),
             places,
-            Wishes(device, precision, stack, workers),
+            Wishes(device, precision, stack, workers, devices),
             choose_engine(Wanted(engine, address, tuple(options or ())), places.zoo),
             Patience(patience, retries),
             begun,

@@ -35,6 +35,7 @@ class Wishes:
     precision: str | None = None
     stack: int | None = None
     workers: int | None = None
+    devices: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def grow(
     Args:
         blueprint: what to grow; a zoo can only be continued with the blueprint it was begun with.
         places: the zoo's directory, the data root and the cache.
-        wishes: device, precision, stack and number of workers.
+        wishes: device, precision, stack, number of workers, and of devices that train a population together.
         engine: where the jobs are done; it is closed at the end.
         patience: how long a worker may be silent, and how often a job is begun again.
         begun: called once with the work found; ``tell`` with every event; ``tick`` several times a second.
@@ -163,10 +164,11 @@ def _zoo(blueprint: Blueprint, places: Places, wishes: Wishes, recipes: Sequence
     """Open the zoo if there is one and it fits, else create it."""
     if (places.zoo / "zoo.json").exists():
         zoo = Zoo.open(places.zoo)
-        agree(zoo.execution, wishes.device, wishes.precision, wishes.stack)
+        agree(zoo.execution, wishes.device, wishes.precision, wishes.stack, wishes.devices)
         _same_blueprint(zoo, recipes)
         return zoo
-    execution = engine.there(wishes.device, choose, wishes.device, wishes.precision, wishes.stack)
+    wanted = (wishes.device, wishes.precision, wishes.stack, wishes.devices)
+    execution = engine.there(wishes.device, choose, *wanted)
     return Zoo.create(
         places.zoo,
         name=blueprint.name,

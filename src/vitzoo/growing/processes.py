@@ -11,7 +11,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent: int) -> None:
-    """Ask the kernel to end this process with its parent, so that nobody works on who was forgotten."""
+    """Ask the kernel to end this process with its parent, so that nobody writes to a zoo without its lock."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
