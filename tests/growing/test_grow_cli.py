@@ -14,6 +14,8 @@ from little_grow import CHECKPOINTS, FIXED, MEMBERS, environment, hashes, only, 
 
 from vitzoo.blueprint import expand, load
 from vitzoo.cli.main import main
+from vitzoo.errors import BusyError
+from vitzoo.growing.lock import exclusive
 from vitzoo.zoo import Zoo
 
 
@@ -90,12 +92,19 @@ def test_a_member_that_is_lost_is_grown_again_to_the_same_bits(copy: Path, bluep
 def test_a_zoo_that_grows_is_busy(copy: Path, blueprint: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(Zoo.open(copy).members("finetuning")[0].path)
     (copy / ".grow").mkdir()
-    with (copy / ".grow" / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        file.write(json.dumps({"pid": os.getpid()}))
-        file.flush()
+    with exclusive(copy):
         assert main(["grow", str(blueprint), "--zoo", str(copy)]) == 1
     assert f"is being grown by process {os.getpid()}." in capsys.readouterr().err
+
+
+def test_a_zoo_that_grows_on_another_machine_is_busy(copy: Path) -> None:
+    (copy / ".grow").mkdir()
+    with (copy / ".grow" / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.write(json.dumps({"pid": 7, "host": "node3"}))
+        file.flush()
+        with pytest.raises(BusyError, match=r"is being grown by process 7 on node3\."), exclusive(copy):
+            pass
 
 
 def test_another_blueprint_is_refused(grown: Path, blueprint: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,13 +18,13 @@ def exclusive(zoo: Path) -> Iterator[None]:
     """Hold the zoo's lock; leave no trace of it, unless states of unfinished populations lie beside it.
 
     Raises:
-        BusyError: another process holds it; the text names its process id.
+        BusyError: another process holds it; the text names its process id, and its machine if that is another.
     """
     path = zoo / FOLDER / "lock"
     with _locked(path, zoo) as file:
         file.seek(0)
         file.truncate()
-        file.write(json.dumps({"pid": os.getpid()}))
+        file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}))
         file.flush()
         try:
             yield
@@ -45,7 +46,7 @@ def _locked(path: Path, zoo: Path) -> TextIO:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise BusyError(
-                f"The zoo {str(zoo)!r} is being grown by process {_holder(file)}. Wait for it, or stop it; "
+                f"The zoo {str(zoo)!r} is being grown by {_holder(file)}. Wait for it, or stop it; "
                 "what it finished stays."
             ) from None
         with suppress(FileNotFoundError):
@@ -58,4 +59,6 @@ def _holder(file: TextIO) -> str:
     with file:
         file.seek(0)
         text = file.read()
-    return str(json.loads(text).get("pid", "unknown")) if text.startswith("{") else "unknown"
+    held = json.loads(text) if text.startswith("{") else {}
+    elsewhere = held.get("host", socket.gethostname()) != socket.gethostname()
+    return f"process {held.get('pid', 'unknown')}" + (f" on {held['host']}" if elsewhere else "")
