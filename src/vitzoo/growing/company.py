@@ -25,7 +25,7 @@ from vitzoo.errors import VitzooError
 from vitzoo.growing.engines.contract import Beat, Tell
 from vitzoo.growing.events import Note
 from vitzoo.growing.jobs import GrowPopulation
-from vitzoo.growing.memory import keep_freed_memory
+from vitzoo.growing.memory import keep_freed_memory, leave_what_stays
 from vitzoo.growing.processes import die_with, fate, ignore_interrupt, interrupt_blocked
 from vitzoo.training.fitting import Warn, out_of_memory
 from vitzoo.training.team import ALONE, Team
@@ -141,6 +141,7 @@ def _main(
     try:
         training = companion(job, team, pipe.send)
         next(training)
+        leave_what_stays()
         pipe.send(None)
         with opened(team, meeting, job.execution.device, seconds):
             for _ in training:
