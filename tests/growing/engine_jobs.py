@@ -66,6 +66,11 @@ def _guarded(job: Act, tell: Tell, beat: Beat, guard: Guard) -> None:
     tell(Note(f"{job.id} may write"))
 
 
+def _look(job: Act, tell: Tell, beat: Beat, guard: Guard) -> None:
+    _meet(job, tell, beat, guard)
+    tell(Note(f"sees GPU {os.environ.get('CUDA_VISIBLE_DEVICES')}"))
+
+
 def _meet(job: Act, tell: Tell, beat: Beat, guard: Guard) -> None:
     while len(list(job.folder.glob("*.began.1"))) < 2:
         time.sleep(0.01)
@@ -82,6 +87,7 @@ ACTS: dict[str, Callable[[Act, Tell, Beat, Guard], None]] = {
     "step_for_4_seconds": partial(_step, seconds=4),
     "guarded": _guarded,
     "meet": _meet,
+    "look": _look,
 }
 
 

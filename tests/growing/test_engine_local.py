@@ -1,5 +1,6 @@
 """The local engine, by the laws of all engines and by its own."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def test_how_a_worker_died_is_told(make: Make, tmp_path: Path) -> None:
 def test_sigterm_to_a_worker_alone_costs_its_job_an_attempt(make: Make, tmp_path: Path) -> None:
     result = outcome([Act("leaving", tmp_path, "leave", times=1)], make(1))
     assert (result.failures, result.done) == ({}, ["leaving"])
-    assert "(busy with leaving) was stopped by SIGTERM. Another worker" in result.notes()
+    assert "(busy with leaving) was stopped from outside. Another worker" in result.notes()
     assert len(pids(tmp_path)) == 2
 
 
@@ -44,3 +45,10 @@ def test_a_process_that_cannot_be_ended_gets_no_successor(
     result = outcome([Act("stuck", tmp_path, "freeze")], make(1), Patience(seconds=1))
     assert "was ended, in vain: its machine hangs. What was committed stays" in result.failures["stuck"].text
     assert len(pids(tmp_path)) == 1
+
+
+def test_every_process_sees_gpus_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    result = outcome([Act("a", tmp_path, "look"), Act("b", tmp_path, "look")], LocalCrew(2, ["0,1", "2,3"]))
+    assert sorted(result.notes().splitlines()) == ["sees GPU 0,1", "sees GPU 2,3"]
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "7"

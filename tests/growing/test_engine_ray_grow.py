@@ -48,7 +48,7 @@ def finish(process: Growing) -> str:
 @pytest.mark.ray
 def test_two_nodes_grow_the_same_zoo(two_nodes: Any, tmp_path: Path, blueprint: Path, cache: Path, grown: Path) -> None:
     out = finish(growing(two_nodes, cache, blueprint, tmp_path / "zoo"))
-    assert "2 workers, cpu, float32." in out
+    assert "2 workers, cpu, float32, " in out
     check_complete(tmp_path / "zoo", grown)
 
 

@@ -31,8 +31,12 @@ def grow(
     devices: Annotated[
         int | None, typer.Option(min=1, help="Devices that train a population together, a process each. Default: one.")
     ] = None,
+    kernels: Annotated[
+        str | None,
+        typer.Option(help="torch, compiled or native. Default: compiled on a GPU, native where there is a C compiler."),
+    ] = None,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Worker processes. Default: one per CPU core, or one.")
+        int | None, typer.Option(min=1, help="Worker processes. Default: one per CPU core, or one per GPU.")
     ] = None,
     engine: Annotated[str, typer.Option(help="Where jobs are done: local, ray or slurm.")] = "local",
     address: Annotated[
@@ -80,7 +84,8 @@ def grow(
         e = work.execution
         console.print(
             f"Growing [bold]{work.zoo.name}[/bold] in {zoo}: {work.members - work.done} of {work.members} members to "
-            f"train, {work.workers} worker{'s' if work.workers > 1 else ''}, {e.device}, {e.precision}.",
+            f"train, {work.workers} worker{'s' if work.workers > 1 else ''}, {e.device}, {e.precision}, "
+            f"{e.kernels} kernels.",
             highlight=False,
         )
         shown.append((Display if console.is_terminal else Plain)(console, work))
@@ -90,12 +95,13 @@ def grow(
         outcome = run(
             load(blueprint, overrides or []),
             places,
-            Wishes(device, precision, stack, workers, devices),
+            Wishes(device, precision, stack, workers, devices, kernels),
             choose_engine(Wanted(engine, address, tuple(options or ())), places.zoo),
             Patience(patience, retries),
             begun,
             tell=lambda event: shown[0].take(event),
             tick=lambda: shown[0].tick(),
+            say=lambda text: console.print(text, highlight=False),
         )
     finally:
         for display in shown:

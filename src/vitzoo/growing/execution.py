@@ -14,6 +14,8 @@ from vitzoo.model.shapes import tokens
 
 #: Tokens that one step of a stack should work on: less starves the device, more only spills its caches (docs/log.md).
 TOKENS = {"cpu": 8192, "cuda": 1 << 18}
+#: Tokens of one forward and backward pass: what a core's caches hold (benchmarks/micro.py); a GPU wants all at once.
+MICRO = {"cpu": 8192}
 
 
 class Execution(Fields):
@@ -72,6 +74,7 @@ def choose(
         "stack": stack,
         "devices": devices or 1,
         "tokens": TOKENS[device] if device in TOKENS else TOKENS["cpu"],
+        "micro": MICRO.get(device),
         "kernels": kernels or _best_kernels(device),
     }
     try:

@@ -8,14 +8,14 @@ from pathlib import Path
 from vitzoo import rng
 from vitzoo.blueprint import Blueprint, Recipe, expand, load
 from vitzoo.errors import InputError, VitzooError
-from vitzoo.growing import cost
+from vitzoo.growing import cost, probe
 from vitzoo.growing.engines import schedule
 from vitzoo.growing.engines.claims import Claims
 from vitzoo.growing.engines.contract import Engine
 from vitzoo.growing.engines.local import LocalEngine
 from vitzoo.growing.engines.watch import Patience
 from vitzoo.growing.events import Event, JobFailed
-from vitzoo.growing.execution import Execution, agree, choose
+from vitzoo.growing.execution import Execution, agree, choose, no_native
 from vitzoo.growing.interrupts import interruptible
 from vitzoo.growing.jobs import FOLDER, GrowPopulation, Job, Places, PrepareData
 from vitzoo.growing.lock import exclusive
@@ -36,6 +36,7 @@ class Wishes:
     stack: int | None = None
     workers: int | None = None
     devices: int | None = None
+    kernels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def grow(
     begun: Callable[[Work], None] = lambda work: None,
     tell: Callable[[Event], None] = lambda event: None,
     tick: Callable[[], None] = lambda: None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Train every member of the blueprint that the zoo lacks.
 
@@ -81,7 +83,8 @@ def grow(
         wishes: device, precision, stack, number of workers, and of devices that train a population together.
         engine: where the jobs are done; it is closed at the end.
         patience: how long a worker may be silent, and how often a job is begun again.
-        begun: called once with the work found; ``tell`` with every event; ``tick`` several times a second.
+        begun: called once with the work found; ``tell`` with every event; ``tick`` several times a second; ``say`` with
+            sentences about what is chosen, before the work is begun.
 
     Raises:
         BusyError: another process grows this zoo.
@@ -92,7 +95,7 @@ def grow(
     stages = expand(blueprint)
     recipes = [recipe for stage in stages for recipe in stage]
     with engine:
-        zoo = _zoo(blueprint, places, wishes, recipes, engine)
+        zoo = _zoo(blueprint, places, wishes, recipes, engine, say)
         execution = Execution.model_validate(zoo.execution)
         before = _statuses(zoo, recipes)
         if all(status in DONE for status in before.values()) and not (places.zoo / FOLDER).exists():
@@ -160,15 +163,26 @@ def _job(
     )
 
 
-def _zoo(blueprint: Blueprint, places: Places, wishes: Wishes, recipes: Sequence[Recipe], engine: Engine) -> Zoo:
+def _zoo(
+    blueprint: Blueprint,
+    places: Places,
+    wishes: Wishes,
+    recipes: Sequence[Recipe],
+    engine: Engine,
+    say: Callable[[str], None],
+) -> Zoo:
     """Open the zoo if there is one and it fits, else create it."""
     if (places.zoo / "zoo.json").exists():
         zoo = Zoo.open(places.zoo)
-        agree(zoo.execution, wishes.device, wishes.precision, wishes.stack, wishes.devices)
+        agree(zoo.execution, wishes.device, wishes.precision, wishes.stack, wishes.devices, wishes.kernels)
         _same_blueprint(zoo, recipes)
         return zoo
-    wanted = (wishes.device, wishes.precision, wishes.stack, wishes.devices)
+    wanted = (wishes.device, wishes.precision, wishes.stack, wishes.devices, wishes.kernels)
     execution = engine.there(wishes.device, choose, *wanted)
+    if wishes.kernels is None and execution.kernels == "torch" and (why := no_native(execution.device)):
+        say(f"Blocks are computed by torch's operations. {why}")
+    if wishes.stack is None and isinstance(engine, LocalEngine) and probe.worthwhile(recipes):
+        execution = probe.settle(recipes, execution, places.cache, say)
     return Zoo.create(
         places.zoo,
         name=blueprint.name,

@@ -3,7 +3,8 @@
 import multiprocessing
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -27,6 +28,7 @@ class Worker:
 
     process: SpawnProcess
     pipe: Connection
+    gpus: str | None = None
 
     def end(self) -> bool:
         """Kill it and return whether it is gone; a process inside a hanging file system is not."""
@@ -57,16 +59,21 @@ class LocalEngine:
     def crew(self, zoo: Path, execution: Execution, jobs: int, workers: int | None) -> "LocalCrew":
         """Return worker processes, unless this machine lacks what the zoo was begun with."""
         require(execution)
-        return LocalCrew(min(jobs, workers or _room(execution)))
+        gpus = _gpus(execution)
+        return LocalCrew(min(jobs, workers or len(gpus) or _room(execution)), gpus)
 
 
 class LocalCrew:
-    """At most ``size`` processes, started when there is a job for them."""
+    """At most ``size`` processes, started when there is a job for them.
+
+    ``gpus``: the GPUs that a process may see, as CUDA_VISIBLE_DEVICES has it; processes take them in turn.
+    """
 
     kind: ClassVar[str] = "A worker process"
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, size: int, gpus: Sequence[str] = ()) -> None:
         self.size = size
+        self._gpus = list(gpus)
         self._idle: list[Worker] = []
         self._busy: dict[str, Worker] = {}
         self._news: list[Message] = []
@@ -114,11 +121,16 @@ class LocalCrew:
     def _hire(self) -> Worker:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        with interrupt_blocked():
+        gpus = self._least_used()
+        with interrupt_blocked(), _seeing(gpus):
             process = context.Process(target=main, args=(theirs, os.getpid()), name="vitzoo")
             process.start()
         theirs.close()
-        return Worker(process, ours)
+        return Worker(process, ours, gpus)
+
+    def _least_used(self) -> str | None:
+        used = [worker.gpus for worker in (*self._idle, *self._busy.values())]
+        return min(self._gpus, key=used.count, default=None)
 
     def _receive(self, job: str) -> Message:
         try:
@@ -138,10 +150,34 @@ class LocalCrew:
         return Lost(job, why)
 
 
+def _gpus(execution: Execution) -> list[str]:
+    """Return what each worker may see of this machine's GPUs: as many of them as train a population together."""
+    if execution.device != "cuda":
+        return []
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    names = visible.split(",") if visible else [str(i) for i in range(torch.cuda.device_count())]
+    each = execution.devices
+    return [",".join(names[i : i + each]) for i in range(0, len(names) - each + 1, each)]
+
+
+@contextmanager
+def _seeing(gpus: str | None) -> Iterator[None]:
+    """Let processes that are started meanwhile see these GPUs only; None: whatever there is."""
+    before = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus
+    try:
+        yield
+    finally:
+        if gpus is not None:
+            os.environ.pop("CUDA_VISIBLE_DEVICES")
+            os.environ |= {} if before is None else {"CUDA_VISIBLE_DEVICES": before}
+
+
 def _room(execution: Execution) -> int:
-    """Return how many jobs at once suit this machine: a job a core, or one where there is a GPU to fill."""
-    if execution.device == "cuda":
-        return 1
+    """Return how many jobs at once suit this machine's cores."""
     return max(1, available_cores() // (execution.threads * execution.devices))
 
 
