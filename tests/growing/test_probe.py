@@ -53,7 +53,7 @@ def test_the_answer_is_measured_once_and_kept(tmp_path: Path, monkeypatch: pytes
     said: list[str] = []
     nano = members("nano")
     first = settle(nano, CPU, tmp_path, said.append)
-    assert (first.tokens, calls, len(said)) == (1, [[30, 1, 120]], 1)
+    assert (first.tokens, calls, len(said)) == (1, [[30, 1, 120] * probe.ROUNDS], 1)
     assert settle(nano, CPU, tmp_path, said.append) == first
     assert len(calls) == len(said) == 1
 

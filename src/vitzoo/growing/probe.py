@@ -20,12 +20,12 @@ from vitzoo.growing.execution import Execution
 from vitzoo.growing.plan import populations, shared_factors
 
 #: A way must be this much faster than the usual one to be preferred.
-CLEARLY = 1.1
+CLEARLY = 1.2
 #: Times the usual working set that is tried, beside one member at a time.
 LARGER = 4
 #: Growing that is expected to take less is not worth the seconds of a probe.
 WORTH = 60.0
-SECONDS = 1.0  # for one way
+SECONDS, ROUNDS = 0.4, 3  # for one way in one round; the ways take turns
 
 
 @dataclass(frozen=True)
@@ -83,13 +83,13 @@ def ways(recipes: Sequence[Recipe], execution: Execution) -> list[Way]:
 
 
 def measured(recipe: Recipe, found: Sequence[Way]) -> list[Way]:
-    """Measure every way, those with the same processes together."""
+    """Measure every way in turn, those with the same processes together; the best round counts, as noise only slows."""
     rates: list[Way] = []
     for _, group in itertools.groupby(found, key=lambda way: (way.processes, way.execution.threads)):
         same = list(group)
         stacks = [[recipe] * way.members for way in same]
-        each = measure_all(stacks, same[0].execution, same[0].processes, SECONDS * len(same))
-        rates += [replace(way, rate=one.rate) for way, one in zip(same, each, strict=True)]
+        runs = measure_all(stacks * ROUNDS, same[0].execution, same[0].processes, SECONDS * ROUNDS * len(same))
+        rates += [replace(way, rate=max(run.rate for run in runs[i :: len(same)])) for i, way in enumerate(same)]
     return rates
 
 
@@ -97,7 +97,7 @@ def choose(found: Sequence[Way]) -> Way:
     """Return the first, usual way, or the fastest if that is clearly faster.
 
     >>> cpu = Execution(device="cpu", precision="bf16", tokens=8192)
-    >>> [choose([Way(cpu, 30, 2, 100.0), Way(cpu, 1, 2, rate)]).members for rate in (40.0, 109.0, 111.0)]
+    >>> [choose([Way(cpu, 30, 2, 100.0), Way(cpu, 1, 2, rate)]).members for rate in (40.0, 119.0, 121.0)]
     [30, 30, 1]
     """
     usual, best = found[0], max(found, key=lambda way: way.rate)
