@@ -1,5 +1,6 @@
 """The Ray engine, by the laws of all engines and by its own, on a real cluster of two nodes."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from vitzoo.errors import InputError
 from vitzoo.growing.engines.ray.connect import connect
 from vitzoo.growing.engines.ray.engine import RayEngine, RayOptions
 from vitzoo.growing.engines.ray.nodes import Need, Sight, check
+from vitzoo.growing.engines.watch import Patience
 from vitzoo.growing.execution import Execution, choose
 
 CPU = Execution(device="cpu", precision="float32", tokens=8192)
@@ -35,6 +37,15 @@ def make(two_nodes: Any, tmp_path: Path) -> Make:
     from vitzoo.growing.engines.ray.crew import RayCrew
 
     return lambda size: RayCrew(as_zoo(tmp_path), CPU, Need(1, 0), size)
+
+
+def test_of_jobs_given_together_only_the_one_to_blame_loses_attempts(make: Make, tmp_path: Path) -> None:
+    jobs = [Act(f"quick{i:03}", tmp_path) for i in range(100)]
+    jobs[70] = Act("doomed", tmp_path, "die")
+    result = outcome(jobs, make(1), Patience(retries=0))
+    assert set(result.failures) == {"doomed"} and len(result.done) == 99
+    assert re.search(r"was lost with its process .* with \d+ short jobs\. Others do them one by one\.", result.notes())
+    assert len(list(tmp_path.glob("doomed.began.*"))) == 2
 
 
 def test_workers_share_a_gpu(two_nodes: Any, tmp_path: Path) -> None:

@@ -62,8 +62,11 @@ class Crew(Protocol):
 
     #: Names the workers of an engine in messages.
     kind: ClassVar[str]
-    #: The most jobs at once, as far as is known now.
-    size: int
+
+    @property
+    def size(self) -> int:
+        """The most jobs at once, as far as is known now."""
+        ...
 
     def __enter__(self) -> "Crew": ...
 

@@ -98,7 +98,7 @@ class LocalCrew:
         """Return what busy processes told, waiting for the first of it."""
         found, self._news = self._news, []
         jobs = {worker.pipe: job for job, worker in self._busy.items()}
-        for pipe in wait(list(jobs), 0 if found else timeout):
+        for pipe in wait(list(jobs), timeout):
             found.append(self._receive(jobs[pipe]))  # type: ignore[index]
         return found
 

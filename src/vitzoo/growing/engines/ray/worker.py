@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from vitzoo.growing.execution import Execution
 from vitzoo.growing.memory import keep_freed_memory
 
 TURN_SECONDS = 10.0  # the longest without an answer
+GATHER_SECONDS = 0.02  # in which the news of several short jobs come together
 
 
 class Worker:
@@ -36,6 +38,9 @@ class Worker:
         found: list[Event] = []
         with suppress(queue.Empty):
             found.append(self.news.get(timeout=TURN_SECONDS))
+            end = time.monotonic() + GATHER_SECONDS
+            while not self.jobs.empty() and time.monotonic() < end:
+                found.append(self.news.get(timeout=GATHER_SECONDS))
             while True:
                 found.append(self.news.get_nowait())
         return found
