@@ -81,7 +81,7 @@ def test_a_member_of_a_stack_is_the_same_as_alone(dtype):
 
 
 def test_extreme_scores_stay_finite():
-    arch = arch_of(depth=1)
+    arch = arch_of()
     params = {name: t * 30 for name, t in tensors(arch, 1, torch.float32).items()}
     x = 100 * torch.randn(1, 2, 3, 16, 16)
     pull = torch.ones(1, 2, 5)
@@ -101,7 +101,7 @@ def test_each_stream_of_stochastic_depth_reaches_its_member():
 
 
 def test_nothing_is_differentiated_twice_in_silence():
-    arch = arch_of(depth=1)
+    arch = arch_of()
     params = {name: t.requires_grad_() for name, t in tensors(arch, 1, torch.float32).items()}
     out = forward(params, torch.randn(1, 2, 3, 16, 16), arch, None, "native").square().sum()
     grads = torch.autograd.grad(out, list(params.values()), create_graph=True)

@@ -9,7 +9,7 @@ from vitzoo.model.init import initial
 from vitzoo.model.layout import Layout
 from vitzoo.model.shapes import forward_macs, parameter_shapes, parameters
 from vitzoo.model.timm_names import create, describe
-from vitzoo.model.vit import forward
+from vitzoo.model.vit import block, embed, forward, head
 
 ensure_torchvision()
 
@@ -121,17 +121,37 @@ def test_shapes_and_order_are_timms(fields):
     assert [(n, tuple(t.shape)) for n, t in state.items()] == list(parameter_shapes(arch).items())
 
 
-def test_macs_are_what_torch_counts():
+def flop(model, *images) -> int:
     from torch.utils.flop_counter import FlopCounterMode
 
-    arch = backbone(TINY, MLP)
-    params = {n: t.unsqueeze(0) for n, t in initial(arch, 0).items()}
     counts = []
     for batch in (1, 2):  # the difference leaves out what is done once per member, not per image
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            forward(params, torch.zeros(1, batch, 3, 16, 16), arch)
+            model(torch.zeros(*images, batch, 3, 16, 16))
         counts.append(counter.get_total_flops())
-    assert counts[1] - counts[0] == 2 * forward_macs(arch)
+    return counts[1] - counts[0]
+
+
+def test_macs_are_what_torch_counts_in_all_blocks():
+    arch = backbone(TINY, MLP)
+    params = {n: t.unsqueeze(0) for n, t in initial(arch, 0).items()}
+
+    def whole(images: torch.Tensor) -> torch.Tensor:
+        x = embed(params, images, arch)
+        for i in range(arch.depth):
+            x = block(params, f"blocks.{i}", x, arch.heads)
+        return head(params, x[:, :, 0])
+
+    assert flop(whole, 1) == 2 * forward_macs(arch)
+    torch.testing.assert_close(whole(images := torch.randn(1, 2, 3, 16, 16)), forward(params, images, arch))
+
+
+def test_of_the_last_block_only_what_reaches_the_head_is_computed():
+    arch = backbone(TINY, MLP)
+    params = {n: t.unsqueeze(0) for n, t in initial(arch, 0).items()}
+    tokens, d = (16 // arch.patch_size) ** 2 + 1, arch.dim
+    left_out = (tokens - 1) * (d * d + d * d + 8 * d * d + 2 * tokens * d)  # queries, projection, MLP, attention
+    assert flop(lambda x: forward(params, x, arch), 1) == 2 * (forward_macs(arch) - left_out)
 
 
 def test_views_and_pack_are_inverse():

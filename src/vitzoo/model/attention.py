@@ -25,3 +25,15 @@ def attend(qkv: Tensor, fused: bool = True) -> Tensor:
     scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
     wide = torch.promote_types(scores.dtype, torch.float32)
     return (scores.softmax(dim=-1, dtype=wide).to(scores.dtype) @ v).transpose(1, 2)
+
+
+def attend_to(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """Mix values by the similarity of one query an image and its keys: [N, 1, H, W], [N, T, H, W] twice to [N, H, W].
+
+    >>> attend_to(torch.zeros(2, 1, 4, 8), torch.zeros(2, 5, 4, 8), torch.zeros(2, 5, 4, 8)).shape
+    torch.Size([2, 4, 8])
+    """
+    query = (query * query.shape[-1] ** -0.5).transpose(1, 2)
+    scores = query @ keys.permute(0, 2, 3, 1)
+    wide = torch.promote_types(scores.dtype, torch.float32)
+    return (scores.softmax(dim=-1, dtype=wide).to(scores.dtype) @ values.transpose(1, 2)).squeeze(2)

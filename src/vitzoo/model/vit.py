@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vitzoo.blueprint.schema import Backbone
-from vitzoo.model.attention import attend
+from vitzoo.model.attention import attend, attend_to
 from vitzoo.model.compiled import compiled
 from vitzoo.model.native import block as native
 
@@ -104,9 +104,8 @@ def block(
     """Pass tokens x [K, B, T, D] through one block; ``keep`` [2, S, B] and ``kernels`` as for ``forward``."""
     if kernels == "native":
         return native.block(params, name, x, heads, keep)
-    if kernels == "compiled":  # under names that all blocks share, so that one compilation serves them all
-        own = {each.replace(name, "block", 1): tensor for each, tensor in params.items() if each.startswith(f"{name}.")}
-        return compiled(block)(own, "block", x, heads, keep)
+    if kernels == "compiled":
+        return compiled(block)(own(params, name), "block", x, heads, keep)
     k, b, t, d = x.shape
     x = x.reshape(k, b * t, d)
     y = self_attention(params, name, x, b, heads, kernels)
@@ -114,6 +113,39 @@ def block(
     y = mlp(params, name, x)
     x = x + (y if keep is None else drop(y, keep[1], t))
     return x.view(k, b, t, d)
+
+
+def last_block(
+    params: Mapping[str, Tensor],
+    name: str,
+    x: Tensor,
+    heads: int,
+    keep: Tensor | None = None,
+    kernels: Kernels = "torch",
+) -> Tensor:
+    """Pass tokens x [K, B, T, D] through the last block as far as it matters: to class tokens [K, B, D].
+
+    Only they reach the head, so only they ask (one query an image), and only they go through the rest. The result is
+    that of ``block``; what is left out is five sixths of a block's products.
+    """
+    if kernels == "compiled":
+        return compiled(last_block)(own(params, name), "block", x, heads, keep)
+    k, b, t, d = x.shape
+    weight, bias = params[f"{name}.attn.qkv.weight"], params[f"{name}.attn.qkv.bias"]
+    normal = norm(params, f"{name}.norm1", x.reshape(k, b * t, d))
+    pairs = linear(normal, weight[:, d:], bias[:, d:]).view(k * b, t, 2, heads, d // heads)
+    query = linear(normal.view(k, b, t, d)[:, :, 0], weight[:, :d], bias[:, :d]).view(k * b, 1, heads, d // heads)
+    mixed = attend_to(query, *pairs.unbind(2)).reshape(k, b, d)
+    x = x[:, :, 0]
+    y = linear(mixed, params[f"{name}.attn.proj.weight"], params[f"{name}.attn.proj.bias"])
+    x = x + (y if keep is None else drop(y, keep[0], 1))
+    y = mlp(params, name, x)
+    return x + (y if keep is None else drop(y, keep[1], 1))
+
+
+def own(params: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
+    """Return a block's tensors under names that all blocks share, so that one compilation serves them all."""
+    return {each.replace(name, "block", 1): tensor for each, tensor in params.items() if each.startswith(f"{name}.")}
 
 
 def forward(
@@ -138,8 +170,9 @@ def forward(
     """
     x = embed(params, images, arch)
     for i in range(arch.depth):
-        x = block(params, f"blocks.{i}", x, arch.heads, None if keep is None else keep[i], kernels)
-    return head(params, x[:, :, 0])
+        step = block if i < arch.depth - 1 else last_block
+        x = step(params, f"blocks.{i}", x, arch.heads, None if keep is None else keep[i], kernels)
+    return head(params, x)
 
 
 def drop(branch: Tensor, keep: Tensor, t: int) -> Tensor:
