@@ -13,8 +13,9 @@ NODE = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": Fal
 @contextmanager
 def cluster() -> Iterator[Any]:
     """Start a head and another node; ``.address`` is where to connect, ``.add_node`` and ``.remove_node`` change it."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # nodes import what tests send them
+    path = os.environ.get("PYTHONPATH")
+    here = str(Path(__file__).parent)  # nodes import what tests send them
+    os.environ |= {"RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": os.pathsep.join([here, path] if path else [here])}
     from ray.cluster_utils import Cluster
 
     started = Cluster(initialize_head=True, head_node_args=NODE, shutdown_at_exit=True)
@@ -23,6 +24,8 @@ def cluster() -> Iterator[Any]:
         yield started
     finally:
         started.shutdown()
+        os.environ.pop("PYTHONPATH")
+        os.environ |= {"PYTHONPATH": path} if path else {}
 
 
 def as_zoo(folder: Path) -> Path:
