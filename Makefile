@@ -8,7 +8,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ZOO    ?= zoos/nano
 
-.PHONY: demo test install style types layers tests slow figures clean
+.PHONY: demo test install style types layers tests ray slow figures clean
 
 demo: install
 	$(BIN)/vitzoo grow nano --zoo $(ZOO)
@@ -43,6 +43,9 @@ layers: install
 
 tests: install
 	$(BIN)/pytest
+
+ray: install
+	$(BIN)/pytest -m ray tests/growing
 
 slow: install
 	$(BIN)/pytest -m slow
