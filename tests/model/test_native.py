@@ -109,6 +109,12 @@ def test_nothing_is_differentiated_twice_in_silence():
         grads[0].sum().backward()
 
 
+def test_the_process_still_knows_subnormal_numbers():
+    """-ffast-math links code into a library that makes its process flush them to zero, everywhere."""
+    build.library()
+    assert sum([2.0**-1060, 2.0**-1060]) == 2.0**-1059 > 0
+
+
 def test_widths_that_are_no_multiple_of_16_do_not_fit():
     assert fits(arch_of(96, 3), torch.float32)
     assert not fits(arch_of(48, 2), torch.float32)  # heads of 24

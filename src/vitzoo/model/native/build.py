@@ -7,8 +7,9 @@ from pathlib import Path
 from vitzoo import native
 from vitzoo.errors import InputError
 
-#: Infinities mark what is left out of a softmax, so they must stay; otherwise sums may be reordered.
-FLAGS = ("-O3", "-ffast-math", "-fno-finite-math-only")
+#: Sums may be reordered; infinities stay, because they mark what is left out of a softmax. Not -ffast-math, which links
+#: code that makes the whole process flush subnormal numbers to zero.
+FLAGS = ("-O3", "-fno-math-errno", "-fno-trapping-math", "-fno-signed-zeros", "-fassociative-math", "-freciprocal-math")
 #: Best first: for this processor with approximate reciprocals, for this processor, for any.
 TARGETS = (("-march=native", "-mrecip"), ("-march=native",), ("-mcpu=native",), ())
 
