@@ -22,9 +22,7 @@ def attend(qkv: Tensor, fused: bool = True) -> Tensor:
     q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
     if fused and qkv.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
-    scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
-    wide = torch.promote_types(scores.dtype, torch.float32)
-    return (scores.softmax(dim=-1, dtype=wide).to(scores.dtype) @ v).transpose(1, 2)
+    return mix(q, k, v).transpose(1, 2)
 
 
 def attend_to(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -33,7 +31,11 @@ def attend_to(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
     >>> attend_to(torch.zeros(2, 1, 4, 8), torch.zeros(2, 5, 4, 8), torch.zeros(2, 5, 4, 8)).shape
     torch.Size([2, 4, 8])
     """
-    query = (query * query.shape[-1] ** -0.5).transpose(1, 2)
-    scores = query @ keys.permute(0, 2, 3, 1)
+    return mix(*(each.transpose(1, 2) for each in (query, keys, values))).squeeze(2)
+
+
+def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """Spell attention out: any number of queries q [N, H, Q, W], keys and values [N, H, T, W], to [N, H, Q, W]."""
+    scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
     wide = torch.promote_types(scores.dtype, torch.float32)
-    return (scores.softmax(dim=-1, dtype=wide).to(scores.dtype) @ values.transpose(1, 2)).squeeze(2)
+    return scores.softmax(dim=-1, dtype=wide).to(scores.dtype) @ v

@@ -71,12 +71,21 @@ def embed(params: Mapping[str, Tensor], images: Tensor, arch: Backbone) -> Tenso
 def self_attention(
     params: Mapping[str, Tensor], block: str, x: Tensor, batch: int, heads: int, kernels: Kernels = "torch"
 ) -> Tensor:
-    """Multi-head self-attention of tokens x [K, B·T, D], norm included."""
+    """Multi-head self-attention of tokens x [K, B·T, D], norm included, projection not."""
     k, n, d = x.shape
     t, width = n // batch, d // heads
     qkv = norm_linear(params, f"{block}.norm1", f"{block}.attn.qkv", x)
-    mixed = attend(qkv.view(k * batch, t, 3, heads, width), fused=kernels != "plain").reshape(k, n, d)
-    return linear(mixed, params[f"{block}.attn.proj.weight"], params[f"{block}.attn.proj.bias"])
+    return attend(qkv.view(k * batch, t, 3, heads, width), fused=kernels != "plain").reshape(k, n, d)
+
+
+def class_attention(params: Mapping[str, Tensor], block: str, x: Tensor, heads: int) -> Tensor:
+    """Class tokens' attention to tokens x [K, B, T, D], norm included, projection not: [K, B, D]."""
+    k, b, t, d = x.shape
+    weight, bias = params[f"{block}.attn.qkv.weight"], params[f"{block}.attn.qkv.bias"]
+    normal = norm(params, f"{block}.norm1", x.reshape(k, b * t, d))
+    pairs = linear(normal, weight[:, d:], bias[:, d:]).view(k * b, t, 2, heads, d // heads)
+    query = linear(normal.view(k, b, t, d)[:, :, 0], weight[:, :d], bias[:, :d]).view(k * b, 1, heads, d // heads)
+    return attend_to(query, *pairs.unbind(2)).reshape(k, b, d)
 
 
 def mlp(params: Mapping[str, Tensor], block: str, x: Tensor) -> Tensor:
@@ -108,11 +117,7 @@ def block(
         return compiled(block)(own(params, name), "block", x, heads, keep)
     k, b, t, d = x.shape
     x = x.reshape(k, b * t, d)
-    y = self_attention(params, name, x, b, heads, kernels)
-    x = x + (y if keep is None else drop(y, keep[0], t))
-    y = mlp(params, name, x)
-    x = x + (y if keep is None else drop(y, keep[1], t))
-    return x.view(k, b, t, d)
+    return add_branches(params, name, x, self_attention(params, name, x, b, heads, kernels), t, keep).view(k, b, t, d)
 
 
 def last_block(
@@ -130,17 +135,17 @@ def last_block(
     """
     if kernels == "compiled":
         return compiled(last_block)(own(params, name), "block", x, heads, keep)
-    k, b, t, d = x.shape
-    weight, bias = params[f"{name}.attn.qkv.weight"], params[f"{name}.attn.qkv.bias"]
-    normal = norm(params, f"{name}.norm1", x.reshape(k, b * t, d))
-    pairs = linear(normal, weight[:, d:], bias[:, d:]).view(k * b, t, 2, heads, d // heads)
-    query = linear(normal.view(k, b, t, d)[:, :, 0], weight[:, :d], bias[:, :d]).view(k * b, 1, heads, d // heads)
-    mixed = attend_to(query, *pairs.unbind(2)).reshape(k, b, d)
-    x = x[:, :, 0]
+    return add_branches(params, name, x[:, :, 0], class_attention(params, name, x, heads), 1, keep)
+
+
+def add_branches(
+    params: Mapping[str, Tensor], name: str, x: Tensor, mixed: Tensor, t: int, keep: Tensor | None
+) -> Tensor:
+    """Add to x [K, B·t, D] the projection of what attention ``mixed``, then the MLP of the sum."""
     y = linear(mixed, params[f"{name}.attn.proj.weight"], params[f"{name}.attn.proj.bias"])
-    x = x + (y if keep is None else drop(y, keep[0], 1))
+    x = x + (y if keep is None else drop(y, keep[0], t))
     y = mlp(params, name, x)
-    return x + (y if keep is None else drop(y, keep[1], 1))
+    return x + (y if keep is None else drop(y, keep[1], t))
 
 
 def own(params: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:

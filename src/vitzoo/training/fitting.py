@@ -1,5 +1,6 @@
 """What does not fit into memory is computed in smaller micro-batches, and said so."""
 
+import ctypes
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -10,7 +11,9 @@ from vitzoo.training.chunks import Chunks, chunks
 Warn = Callable[[str], None]
 T = TypeVar("T")
 
-#: How allocators say it that raise neither MemoryError nor torch.OutOfMemoryError: PyTorch's on the CPU, C++, cuBLAS.
+#: How allocators say it that raise neither MemoryError nor torch.OutOfMemoryError: PyTorch's on the CPU, C++, cuBLAS,
+#: and oneDNN, which found no room for the code it writes (and says the same of the few shapes it does not know; such
+#: an error comes back from the smallest micro-batch as it was).
 SIGNS = (
     "can't allocate memory",
     "not enough memory",
@@ -18,6 +21,7 @@ SIGNS = (
     "std::bad_alloc",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
+    "could not create a primitive",
 )
 
 
@@ -60,8 +64,16 @@ class Fitting:
     def _halve(self, cut: Chunks, tokens: int) -> None:
         before = cut.largest * tokens
         self.micro, self.reduced = cut.largest // 2 * tokens, True
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        hand_back()
         self._warn(
             f"{before:,} tokens at once did not fit into memory; going on with micro-batches of {self.micro:,} tokens."
         )
+
+
+def hand_back() -> None:
+    """Give memory that is freed but kept by the allocators back to whoever needs it: other sizes, oneDNN's code."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
