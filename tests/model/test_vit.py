@@ -150,7 +150,8 @@ def test_of_the_last_block_only_what_reaches_the_head_is_computed():
     arch = backbone(TINY, MLP)
     params = {n: t.unsqueeze(0) for n, t in initial(arch, 0).items()}
     tokens, d = (16 // arch.patch_size) ** 2 + 1, arch.dim
-    left_out = (tokens - 1) * (d * d + d * d + 8 * d * d + 2 * tokens * d)  # queries, projection, MLP, attention
+    whole = 12 * tokens * d * d + 2 * tokens * tokens * d  # linear maps, scores and means
+    left_out = whole - (12 * d * d + 2 * arch.heads * tokens * d)
     assert flop(lambda x: forward(params, x, arch), 1) == 2 * (forward_macs(arch) - left_out)
 
 

@@ -22,20 +22,15 @@ def attend(qkv: Tensor, fused: bool = True) -> Tensor:
     q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
     if fused and qkv.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
-    return mix(q, k, v).transpose(1, 2)
+    return mix(q, k, v, q.shape[-1] ** -0.5).transpose(1, 2)
 
 
-def attend_to(query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-    """Mix values by the similarity of one query an image and its keys: [N, 1, H, W], [N, T, H, W] twice to [N, H, W].
+def mix(queries: Tensor, keys: Tensor, values: Tensor, scale: float) -> Tensor:
+    """Average values [..., T, W] by softmax(scale · queries keysᵀ), spelled out: queries [..., Q, V], keys [..., T, V].
 
-    >>> attend_to(torch.zeros(2, 1, 4, 8), torch.zeros(2, 5, 4, 8), torch.zeros(2, 5, 4, 8)).shape
-    torch.Size([2, 4, 8])
+    >>> mix(torch.zeros(2, 1, 4), torch.zeros(2, 5, 4), torch.ones(2, 5, 8), 0.5).shape
+    torch.Size([2, 1, 8])
     """
-    return mix(*(each.transpose(1, 2) for each in (query, keys, values))).squeeze(2)
-
-
-def mix(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Spell attention out: any number of queries q [N, H, Q, W], keys and values [N, H, T, W], to [N, H, Q, W]."""
-    scores = q * q.shape[-1] ** -0.5 @ k.transpose(-1, -2)
+    scores = queries * scale @ keys.transpose(-1, -2)
     wide = torch.promote_types(scores.dtype, torch.float32)
-    return scores.softmax(dim=-1, dtype=wide).to(scores.dtype) @ v
+    return scores.softmax(dim=-1, dtype=wide).to(scores.dtype) @ values

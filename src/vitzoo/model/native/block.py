@@ -56,12 +56,12 @@ class _AttentionBranch(Function):
         x, keep, gain, shift, w_qkv, w_out, stats, qkv, mixed, shares = ctx.saved_tensors
         past = grads[0].contiguous()
         d_branch, db_out = _branch_gradient(past, keep)
-        dw_out = torch.bmm(d_branch.transpose(1, 2), mixed)
+        dw_out = _weights_gradient(d_branch, mixed)
         d_mixed = torch.bmm(d_branch, w_out, out=_like("normal", mixed))
         d_qkv, heads, t = _like("inner", qkv), shares.shape[1], x.shape[2]
         sizes = (len(shares), t, heads, x.shape[3] // heads)
         call("attention_backward", x.dtype, qkv, d_mixed, shares, d_qkv, _scratch(x.dtype, t, sizes[3]), *sizes)
-        dw_qkv = torch.bmm(d_qkv.transpose(1, 2), _norm_again(x, gain, shift, stats))
+        dw_qkv = _weights_gradient(d_qkv, _norm_again(x, gain, shift, stats))
         db_qkv = torch.zeros(len(x), qkv.shape[2])
         call("sum_rows", x.dtype, d_qkv, db_qkv, *qkv.shape)
         d_normal = torch.bmm(d_qkv, w_qkv, out=_like("normal", mixed))
@@ -90,9 +90,9 @@ class _MlpBranch(Function):
         d_hidden = torch.bmm(d_branch, w_out, out=_like("inner", slope))
         db_in = torch.zeros(len(x), slope.shape[2])
         call("gelu_backward", x.dtype, slope, d_hidden, db_in, *slope.shape)
-        dw_out = torch.bmm(d_branch.transpose(1, 2), active)
+        dw_out = _weights_gradient(d_branch, active)
         normal = _norm_again(x, gain, shift, stats)
-        dw_in = torch.bmm(d_hidden.transpose(1, 2), normal)
+        dw_in = _weights_gradient(d_hidden, normal)
         d_normal = torch.bmm(d_hidden, w_in, out=normal)
         dx, d_gain, d_shift = _norm_gradient(d_normal, x, gain, stats, past)
         d_gain, d_shift, db_in, db_out = (each.to(x.dtype) for each in (d_gain, d_shift, db_in, db_out))
@@ -145,3 +145,14 @@ def _branch_gradient(past: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
     d_branch, d_bias = workspace("branch", _rows(past), past.dtype), torch.zeros(past.shape[0], past.shape[3])
     call("residual_backward", past.dtype, past, keep, d_branch, d_bias, *past.shape)
     return d_branch, d_bias
+
+
+def _weights_gradient(dy: Tensor, x: Tensor) -> Tensor:
+    """Return the gradient [K, O, I] of a linear map's weights, of its outputs' gradient [K, N, O] and its input."""
+    if torch.get_num_threads() > 1:  # our kernel has one
+        return torch.bmm(dy.transpose(1, 2), x)
+    (k, n, o), i = dy.shape, x.shape[2]
+    dw = x.new_empty(k, o, i)
+    scratch = workspace("scratch", (call("weights_scratch", x.dtype, o, i),), torch.uint8)
+    call("weights_backward", x.dtype, dy, x, dw, scratch, k, n, o, i)
+    return dw

@@ -23,6 +23,7 @@ INLINE v16 dot_f32(v16 sum, float a, v16 b) { return sum + a * b; }
 INLINE void join_f32(const float *row, long stride, long left, float *out) { store_f32(out, load_f32(row)); }
 #include "rows.h"
 #include "attention.h"
+#include "products.h"
 #undef SUFFIX
 #undef T
 #undef E
@@ -52,4 +53,5 @@ INLINE void join_bf16(const uint16_t *row, long stride, long left, uint32_t *out
 }
 #include "rows.h"
 #include "attention.h"
+#include "products.h"
 #endif

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#ifdef __AVX512BF16__
+#ifdef __AVX512F__
 #include <immintrin.h>
 #endif
 
@@ -29,7 +29,22 @@ INLINE v16 pick(i16 mask, v16 yes, v16 no) {
 }
 // The first n of x, then `rest`; all of x where n is 16 or more.
 INLINE v16 first(v16 x, long n, v16 rest) { return n < 16 ? pick(LANES < (int32_t)n, x, rest) : x; }
+#ifdef __AVX512F__
+INLINE v16 most(v16 a, v16 b) { return (v16)_mm512_max_ps((__m512)a, (__m512)b); }
+INLINE v16 nearest(v16 x) { return (v16)_mm512_roundscale_ps((__m512)x, 0); }
+INLINE v16 times_power_of_2(v16 x, v16 n) { return (v16)_mm512_scalef_ps((__m512)x, (__m512)n); }
+#else
 INLINE v16 most(v16 a, v16 b) { return pick(a > b, a, b); }
+// The nearest whole number, of x > -127: of something positive, so that truncation rounds down.
+INLINE v16 nearest(v16 x) {
+    i16 n = __builtin_convertvector(x + 127.5f, i16);
+    return __builtin_convertvector(n, v16) - 127.0f;
+}
+INLINE v16 times_power_of_2(v16 x, v16 n) {  // a whole n > -127
+    i16 bits = __builtin_convertvector(n + 127.0f, i16) << 23;
+    return x * *(v16 *)&bits;
+}
+#endif
 
 // Sums and maxima over the lanes, by halves.
 #define BY8(i) ((i) ^ 8)
@@ -52,8 +67,7 @@ INLINE float largest(v16 x) {
 // 2^x = 2^n · 2^r with |r| <= 1/2 and Cephes' polynomial for 2^r (relative error 1e-7); zero-ish below 2^-125.
 INLINE v16 power_of_2(v16 x) {
     x = most(x, all(-125.0f));
-    i16 n = __builtin_convertvector(x + 127.5f, i16);  // of something positive, so that truncation rounds down
-    v16 r = x - __builtin_convertvector(n - 127, v16);
+    v16 n = nearest(x), r = x - n;
     v16 p = all(1.535336188319500e-4f);
     p = p * r + 1.339887440266574e-3f;
     p = p * r + 9.618437357674640e-3f;
@@ -61,8 +75,7 @@ INLINE v16 power_of_2(v16 x) {
     p = p * r + 2.402264791363012e-1f;
     p = p * r + 6.931472028550421e-1f;
     p = p * r + 1.0f;
-    i16 bits = n << 23;
-    return p * *(v16 *)&bits;
+    return times_power_of_2(p, n);
 }
 
 // x·Φ(x) and its derivative Φ(x) + x·φ(x); Φ by Abramowitz and Stegun 7.1.26 (absolute error 1e-7).
