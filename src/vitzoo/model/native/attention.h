@@ -43,7 +43,7 @@ INLINE void F(strip)(const E *a, long am, long ap, const E *b, long ldb, float *
 }
 
 // columns of b, in strips of NV vectors and one of what is left
-INLINE void F(product)(const E *a, long am, long ap, const E *b, long ldb, float *c, long ldc, long rows, long columns,
+static void F(product)(const E *a, long am, long ap, const E *b, long ldb, float *c, long ldc, long rows, long columns,
                        long k, const int add) {
     long j = 0;
     for (; j + 16 * NV <= columns; j += 16 * NV) F(strip)(a, am, ap, b + j, ldb, c + j, ldc, rows, k, NV, add);
