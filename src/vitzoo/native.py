@@ -51,16 +51,26 @@ def _digest(compiler: str, source: Path, flags: Options, targets: Sequence[Optio
     """Digest of the sources, the options, the compiler's version and the processor's abilities."""
     parts = [path.read_bytes() for path in (source, *sorted(source.parent.glob("*.h")))]
     version = subprocess.run([compiler, "--version"], capture_output=True, timeout=SECONDS).stdout
-    parts += [repr((tuple(flags), tuple(map(tuple, targets)))).encode(), version, _processor().encode()]
+    parts += [repr((tuple(flags), tuple(map(tuple, targets)))).encode(), version, _abilities().encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:20]
 
 
-def _processor() -> str:
-    """Name what the processor can do, so that a cache on a shared disk serves different machines."""
+def processor() -> dict[str, str]:
+    """Return what Linux says of the first processor: "model name", "flags" and so on; empty where it says nothing.
+
+    >>> isinstance(processor().get("model name", "unknown"), str)
+    True
+    """
     info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    flags = next((line for line in lines if line.lower().startswith(("flags", "features"))), "")
-    return f"{platform.machine()} {platform.processor()} {flags}"
+    first = info.read_text().split("\n\n")[0] if info.exists() else ""
+    pairs = (line.partition(":") for line in first.splitlines())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _abilities() -> str:
+    """Name what the processor can do, so that a cache on a shared disk serves different machines."""
+    said = processor()
+    return f"{platform.machine()} {platform.processor()} {said.get('flags', said.get('Features', ''))}"
 
 
 def _compile(compiler: str, source: Path, flags: Options, targets: Sequence[Options], path: Path) -> None:

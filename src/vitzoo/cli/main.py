@@ -11,6 +11,7 @@ from vitzoo.cli.compare import compare
 from vitzoo.cli.curvature import curvature
 from vitzoo.cli.findings import findings
 from vitzoo.cli.grow import grow
+from vitzoo.cli.lineage import app as lineage
 from vitzoo.cli.ls import ls
 from vitzoo.cli.measure import measure
 from vitzoo.cli.plan import plan
@@ -41,6 +42,7 @@ app.command("report")(report)
 app.command("compare")(compare)
 app.command("similarity")(similarity)
 app.command("curvature")(curvature)
+app.add_typer(lineage, name="lineage")
 
 
 def _print_version(wanted: bool) -> None:

@@ -144,12 +144,13 @@ def _representatives(groups: Iterable[Sequence[Recipe]]) -> list[Sequence[Recipe
     best: dict[Backbone, Sequence[Recipe]] = {}
     for group in groups:
         shape = _shape(group[0].architecture)
-        if shape not in best or _expense(group) > _expense(best[shape]):
+        if shape not in best or expense(group) > expense(best[shape]):
             best[shape] = group
     return list(best.values())
 
 
-def _expense(group: Sequence[Recipe]) -> float:
+def expense(group: Sequence[Recipe]) -> float:
+    """Return the FLOP of training members that are alike but for what may differ in a stack."""
     return len(group) * (cost(group[0]).training_flop or 0)
 
 

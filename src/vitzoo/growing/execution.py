@@ -1,7 +1,6 @@
 """How a zoo is computed: what does not change the factors but changes the bits. Chosen once, recorded in zoo.json."""
 
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -11,6 +10,7 @@ from vitzoo.blueprint.schema import Fields
 from vitzoo.errors import InputError
 from vitzoo.model.native import build
 from vitzoo.model.shapes import tokens
+from vitzoo.native import processor
 
 #: Tokens that one step of a stack should work on: less starves the device, more only spills its caches (docs/log.md).
 TOKENS = {"cpu": 8192, "cuda": 1 << 18}
@@ -141,8 +141,7 @@ def _cuda_has_bf16() -> bool:
 
 def cpu_has_bf16() -> bool:
     """Tell whether this CPU multiplies bf16 in hardware (AVX-512 BF16 or AMX)."""
-    info = Path("/proc/cpuinfo")
-    flags = info.read_text() if info.exists() else ""
+    flags = processor().get("flags", "").split()
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 

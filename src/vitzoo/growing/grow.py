@@ -172,12 +172,12 @@ def _zoo(
     say: Callable[[str], None],
 ) -> Zoo:
     """Open the zoo if there is one and it fits, else create it."""
+    wanted = (wishes.device, wishes.precision, wishes.stack, wishes.devices, wishes.kernels)
     if (places.zoo / "zoo.json").exists():
         zoo = Zoo.open(places.zoo)
-        agree(zoo.execution, wishes.device, wishes.precision, wishes.stack, wishes.devices, wishes.kernels)
+        agree(zoo.execution, *wanted)
         _same_blueprint(zoo, recipes)
         return zoo
-    wanted = (wishes.device, wishes.precision, wishes.stack, wishes.devices, wishes.kernels)
     execution = engine.there(wishes.device, choose, *wanted)
     if wishes.kernels is None and execution.kernels == "torch" and (why := no_native(execution.device)):
         say(f"Blocks are computed by torch's operations. {why}")

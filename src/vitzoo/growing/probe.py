@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vitzoo.blueprint.recipe import Recipe
-from vitzoo.growing.calibrate import measure_all
-from vitzoo.growing.cost import available_cores, cost, default_rate, seconds
+from vitzoo.growing.calibrate import expense, measure_all
+from vitzoo.growing.cost import available_cores, default_rate, seconds
 from vitzoo.growing.execution import Execution
 from vitzoo.growing.plan import populations, shared_factors
+from vitzoo.native import processor
 
 #: A way must be this much faster than the usual one to be preferred.
 CLEARLY = 1.2
@@ -56,8 +57,9 @@ def settle(
         return Execution.model_validate_json(path.read_text())
     found = ways(recipes, execution)
     if len(found) > 1:
-        tell(f"Measuring {len(found)} ways to train {_costliest(recipes, execution)[0].name} and its like.")
-        found = measured(_costliest(recipes, execution)[0], found)
+        example = _costliest(recipes, execution)[0]
+        tell(f"Measuring {len(found)} ways to train {example.name} and its like.")
+        found = measured(example, found)
     chosen = choose(found).execution
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(chosen.model_dump_json())
@@ -109,15 +111,13 @@ def _costliest(recipes: Sequence[Recipe], execution: Execution) -> Sequence[Reci
     kinds: dict[str, list[Recipe]] = {}
     for recipe in recipes:
         kinds.setdefault(shared_factors(recipe), []).append(recipe)
-    most = max(kinds.values(), key=lambda kind: len(kind) * (cost(kind[0]).training_flop or 0))
+    most = max(kinds.values(), key=expense)
     return populations(most, execution.limit)[0].members
 
 
 def _key(recipes: Sequence[Recipe], execution: Execution) -> str:
     """Digest of the plan, of how it would be computed, and of the machine."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    model = next((line for line in lines if line.startswith("model name")), platform.processor())
+    model = processor().get("model name", platform.processor())
     parts = [execution.model_dump(), [recipe.id for recipe in recipes], model, available_cores(), _versions()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:20]
 

@@ -157,6 +157,15 @@ def read(paths: Sequence[Path], pieces: Sequence[Piece], reference: np.ndarray, 
     return Sums(_merged(partial), gram.products, gram.squares)
 
 
+def numbers(paths: Sequence[Path], runs: Sequence[Run], count: int) -> np.ndarray:
+    """Read the first ``count`` numbers of a part of every file: float32 [M, count]."""
+    found = np.empty((len(paths), count), np.float32)
+    for row, path, run in zip(found, paths, runs, strict=True):
+        with _opened(path) as descriptor:
+            _fill(row, descriptor, run.begin, run.dtype, path)
+    return found
+
+
 def _merged(parts: Mapping[Part, list[np.ndarray]]) -> dict[Part, np.ndarray]:
     return {part: moments.merge(np.stack(each, axis=1)) for part, each in parts.items()}
 

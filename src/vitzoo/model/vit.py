@@ -163,7 +163,7 @@ def add_branches(
 
 def own(params: Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
     """Return a block's tensors under names that all blocks share, so that one compilation serves them all."""
-    return {each.replace(name, "block", 1): tensor for each, tensor in params.items() if each.startswith(f"{name}.")}
+    return {f"block.{each}": params[f"{name}.{each}"] for each in (*native.ATTENTION, *native.MLP)}
 
 
 def forward(

@@ -1,0 +1,40 @@
+"""A case of lineage to be recovered: what each method may ask for, computed once and only if it is asked for."""
+
+from functools import cached_property
+
+import numpy as np
+
+from vitzoo.lineage.evidence import Evidence
+from vitzoo.lineage.gather import Tell, gather
+from vitzoo.lineage.methods.official import Differences, differences
+from vitzoo.lineage.methods.spectral import effective_ranks
+from vitzoo.lineage.models import Models
+
+
+class Case:
+    """Some models, and the number of trees that methods are told which must know it."""
+
+    def __init__(self, models: Models, trees: int = 1, tell: Tell = lambda done, total: None) -> None:
+        self.models, self.trees = models, trees
+        self._tell = tell
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """Distances and moments of all parts."""
+        return gather(self.models, self._tell)
+
+    @cached_property
+    def differences(self) -> Differences:
+        """What official MoTHer asks for: a pass over every pair."""
+        return differences(x.reshape(len(x), -1) for _, x in self.models.matrices("square"))
+
+    @cached_property
+    def outlying(self) -> np.ndarray:
+        """Kurtosis of the attention's output maps, summed [n]."""
+        outputs = np.array([part.name.endswith("attn.proj.weight") for part in self.evidence.parts])
+        return self.evidence.kurtosis(outputs).sum(axis=0)
+
+    @cached_property
+    def ranks(self) -> np.ndarray:
+        """Mean effective rank of the matrices [n]."""
+        return effective_ranks(x for _, x in self.models.matrices("matrices"))

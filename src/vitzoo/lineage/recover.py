@@ -1,0 +1,60 @@
+"""Recover lineage from weights by any method."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from vitzoo.errors import InputError, nearest
+from vitzoo.lineage.case import Case
+from vitzoo.lineage.methods.modeltree import modeltree
+from vitzoo.lineage.methods.mother import mother
+from vitzoo.lineage.methods.official import official
+from vitzoo.lineage.methods.spectral import spectral
+from vitzoo.lineage.methods.spider import spider
+from vitzoo.lineage.methods.trivial import chain, nothing
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to recover lineage: what it is called in tables, and whether the number of trees must be told."""
+
+    title: str
+    run: Callable[[Case], np.ndarray]
+    told: bool = True
+
+
+METHODS = {
+    "spider": Method("vitzoo", lambda case: spider(case.evidence), told=False),
+    "mother": Method("MoTHer, Appendix B, κ rises", lambda case: mother(case.evidence, case.trees, rising=True)),
+    "mother-falling": Method(
+        "MoTHer, Appendix B, κ falls", lambda case: mother(case.evidence, case.trees, rising=False)
+    ),
+    "official": Method(
+        "MoTHer, official, κ falls", lambda case: official(case.differences, case.outlying, case.trees, rising=False)
+    ),
+    "official-rising": Method(
+        "MoTHer, official, κ rises", lambda case: official(case.differences, case.outlying, case.trees, rising=True)
+    ),
+    "modeltree": Method("MoTHer, ModelTree, κ rises", lambda case: modeltree(case.evidence, case.trees, rising=True)),
+    "modeltree-falling": Method(
+        "MoTHer, ModelTree, κ falls", lambda case: modeltree(case.evidence, case.trees, rising=False)
+    ),
+    "spectral": Method("nearest, effective rank", lambda case: spectral(case.evidence, case.ranks, case.trees)),
+    "chain": Method("chain by norm", lambda case: chain(case.evidence), told=False),
+    "nothing": Method("no edge at all", lambda case: nothing(case.evidence), told=False),
+}
+
+
+def recover(case: Case, method: str = "spider") -> np.ndarray:
+    """Return the index of each model's parent [n], -1 where it has none among them; InputError if the method is none.
+
+    >>> recover(case)  # doctest: +SKIP
+    """
+    if method not in METHODS:
+        raise InputError(f"{method!r} is no method; use {', '.join(METHODS)}.{nearest(method, METHODS)}")
+    if METHODS[method].told and not 1 <= case.trees <= len(case.evidence):
+        raise InputError(
+            f"{len(case.evidence)} models cannot be {case.trees} trees; give a number up to that of models."
+        )
+    return METHODS[method].run(case)
