@@ -22,7 +22,7 @@ LIMITS = {
     "vitzoo --help": 0.5,
     "vitzoo plan paper": 1.0,
     "vitzoo ls (12,500 checkpoints)": 1.0,
-    "vitzoo grow nano": 360.0,
+    "vitzoo grow nano": 240.0,
 }
 
 

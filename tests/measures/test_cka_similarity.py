@@ -53,7 +53,8 @@ def test_the_walk_ends_where_the_model_does(zoo: Zoo, places: Places) -> None:
     params = stack([member.checkpoint()], recipe.architecture)
     *_, (name, before), _ = walk(params, images, recipe.architecture)
     assert name == f"blocks.{recipe.architecture.depth - 1}"
-    assert torch.equal(head(params, before[:, :, 0]), forward(params, images, recipe.architecture))
+    logits = forward(params, images, recipe.architecture)
+    torch.testing.assert_close(head(params, before[:, :, 0]), logits, rtol=0, atol=1e-5)  # its last block is cut down
 
 
 def test_a_child_begins_as_its_parent_ends(zoo: Zoo, places: Places) -> None:
