@@ -1,6 +1,7 @@
 """What a training step of a preset's fine-tuning costs on a CPU core, and what each decision about it is worth.
 
 Usage: python benchmarks/step.py [--preset nano] [--rounds 5] [--out FILE.json]
+       python benchmarks/step.py [--preset nano] --profile     shares of the step as shipped, by operation
 
 Every variant is a process of its own with one thread, run in turn for several rounds, so that noise of the machine
 hits all alike; the table gives trained images per second and core (median, min–max) and the median of the ratios to
@@ -58,6 +59,12 @@ def classes(recipe) -> int:
 
 def ours(preset: str, size: int, precision: str = "bf16", kernels: str = "native") -> float:
     """Return trained images per second of our loop."""
+    stack, step = training(preset, size, precision, kernels)
+    return rate(step, stack.shared.hyperparameters.batch_size * size)
+
+
+def training(preset: str, size: int, precision: str = "bf16", kernels: str = "native"):
+    """Return a population, and a function that makes a step of its training."""
     import numpy as np
 
     from vitzoo.training import loop
@@ -68,7 +75,27 @@ def ours(preset: str, size: int, precision: str = "bf16", kernels: str = "native
     run.state.epoch = 1
     batch = stack.shared.hyperparameters.batch_size
     indices = np.arange(batch * len(run.seeds))
-    return rate(lambda: run.step(0, indices), batch * size)
+    return stack, lambda: run.step(0, indices)
+
+
+def profile(preset: str) -> None:
+    """Print which operations a step as shipped spends its time in, on one thread."""
+    import torch
+
+    from vitzoo.growing.memory import keep_freed_memory, leave_what_stays
+
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    leave_what_stays()
+    _, step = training(preset, PRESETS[preset])
+    rate(step, 1)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as found:
+        rate(step, 1)
+    rows = found.key_averages()
+    whole = sum(row.self_cpu_time_total for row in rows)
+    print(f"{SECONDS:g} s, one thread, {cpu()}\n\n| operation | share of the time, % | calls |\n|---|---:|---:|")
+    for row in sorted(rows, key=lambda row: -row.self_cpu_time_total)[:14]:
+        print(f"| `{row.key}` | {100 * row.self_cpu_time_total / whole:.1f} | {row.count} |")
 
 
 def peer(preset: str) -> float:
@@ -134,8 +161,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--preset", choices=PRESETS, default="nano")
+    parser.add_argument("--profile", action="store_true")
     parser.add_argument("--variant", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.profile:
+        profile(arguments.preset)
+        return
     if arguments.variant:
         print(measure(arguments.variant, arguments.preset))
         return
