@@ -10,7 +10,7 @@ from vitzoo.measures.scopes import Part
 from vitzoo.zoo import safetensors_io
 
 PARTS = [
-    Part(f"blocks.{i}.{name}.weight", f"blocks.{i}.{name}.weight", 0, (32, 32))
+    Part(f"blocks.{i}.{name}.weight", f"blocks.{i}.{name}.weight", 0, (64, 64))
     for i in range(4)
     for name in ("attn.q", "attn.proj")
 ]
@@ -39,7 +39,7 @@ def forest(seed: int, trees: int, runs: int, steps: int, shrink: float = 0.8) ->
         points.append(rng.normal(size=SIZE))
         parents.append(-1)
         for _ in range(runs):
-            first = rng.uniform(20, 40)
+            first = rng.uniform(40, 80)
             for k, point in enumerate(walk(rng, points[root], [first * shrink**k for k in range(steps)])):
                 parents.append(root if k == 0 else len(points) - 1)
                 points.append(point)

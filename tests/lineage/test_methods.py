@@ -57,7 +57,7 @@ def test_evidence_is_what_plain_arithmetic_gives(tmp_path):
     plain, streamed = evidence(x.astype(np.float32)), gather(open_models(write(tmp_path, x)))
     np.testing.assert_allclose(streamed.squared, plain.squared, rtol=1e-5, atol=1e-12)
     np.testing.assert_allclose(streamed.moments, plain.moments, rtol=1e-6)
-    own = x[:, :1024].astype(np.float32).astype(np.float64)
+    own = x[:, :4096].astype(np.float32).astype(np.float64)
     np.testing.assert_allclose(streamed.kurtosis(np.arange(8) == 0)[0], kurtosis(own, axis=1), rtol=1e-5)
 
 

@@ -23,7 +23,7 @@ class Scores:
     f1: float
     undirected: float  # F1 of edges whichever way they point
     roots: float  # share of true roots that were found to be roots
-    ari: float  # adjusted Rand index of trees
+    ari: float  # adjusted Rand index of trees; a model whose parent is missing begins one
     low: float  # 95 % interval of the F1, by bootstrap over the true trees
     high: float
 
@@ -48,7 +48,7 @@ def score(found: np.ndarray, true: np.ndarray, tree: np.ndarray, seed: int = 0) 
         f1=f1(right, predicted, actual),
         undirected=f1(either, predicted, actual),
         roots=float((found[true == NONE] == NONE).mean()),
-        ari=float(adjusted_rand_score(tree, components(found))),
+        ari=float(adjusted_rand_score(components(true), components(found))),
         low=low,
         high=high,
     )
@@ -74,7 +74,8 @@ def interval(found: np.ndarray, true: np.ndarray, tree: np.ndarray, seed: int = 
     drawn = np.random.default_rng(seed).integers(len(counts), size=(DRAWS, len(counts)))
     right, predicted, actual = counts[drawn].sum(axis=1).T
     values = np.where(predicted + actual == 0, 1.0, 2 * right / np.maximum(predicted + actual, 1))
-    return tuple(float(v) for v in np.quantile(values, (0.025, 0.975)))
+    low, high = np.quantile(values, (0.025, 0.975))
+    return float(low), float(high)
 
 
 def components(parents: np.ndarray) -> np.ndarray:

@@ -1,31 +1,44 @@
 """Given where training began, what comes directly from there and what from a model in between.
 
-For a model at squared distance s_j from the root the only other candidate is the nearest model that lies nearer to the
-root, i. A continued training keeps all that i has and adds steps that are short by then; a sibling shares a part of
-the way, at most, and ends elsewhere. Four numbers without a scale tell them apart, with the coefficients of a logistic
-regression that was fitted on one zoo, nano, and is used on all:
+For a model j the only other candidate is the nearest model that lies nearer to the root, i. What continues i keeps all
+of its way, in every part of the network; what began beside it shares a direction at most, and shares it unevenly. So
+with β = ⟨x_i - r, x_j - r⟩ / |x_i - r|² of every matrix, which is 1 or a little more for what continues, three numbers
+without a scale tell:
 
-* how much nearer i is than the root, log(d²_ij / s_j);
-* how the step compares with the one that led to i, log(d_ij / d_hi), where h is i's own candidate;
-* how much of i's way j went, log β with β = ⟨x_i - r, x_j - r⟩ / s_i: 1 or more for what continues;
-* the cosine of the two ways.
+* how unevenly i's way is shared: the log of β's standard deviation over matrices, as a share of its mean;
+* in which share of the matrices j lacks a part of it, β < 0.95;
+* how the step compares with the one that led to i, log(d_ij / d_hi), where h is i's own candidate.
+
+Their weights are a logistic regression's, fitted on one zoo, nano. How common it is at all that a model continues
+another differs between collections (checkpoints of a few trainings, or many trainings' last ones), so that is not
+fitted but estimated from the models that are asked about, by expectation and maximisation.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from vitzoo.lineage.truth import NONE
 
-#: Coefficients of the four numbers, and the intercept: positive for "from i". `benchmarks/lineage_fit.py` prints them.
-NEARER, LONGER, FARTHER, COSINE, BIAS = -2.97, -3.49, 9.4, 6.7, -7.7
+#: Weights of the three numbers, and the intercept: positive for "from i". `benchmarks/lineage_fit.py` prints them.
+UNEVEN, LACKING, LONGER, BIAS = -2.39, -9.81, -2.62, -2.8
+RARE = 0.02  # the least and, from 1, the largest share of continuations that is believed
+WHOLE = 0.95  # β below which a part of the way is lacking
 
 
-def branch(squared: np.ndarray, root: int) -> np.ndarray:
-    """Return the parents [n] in a tree with this root, given squared distances [n, n]."""
-    candidate = nearest_inside(squared, root)
-    odds = features(squared, root, candidate) @ (NEARER, LONGER, FARTHER, COSINE) + BIAS
-    parents = np.where((candidate != NONE) & (odds > 0), candidate, root)
-    parents[root] = NONE
-    return parents
+@dataclass(frozen=True, eq=False)
+class Offers:
+    """Each model's candidate [n], -1 without one, and the log-likelihood ratio that it, not the root, is the parent."""
+
+    candidate: np.ndarray
+    ratio: np.ndarray
+
+
+def offers(parts: np.ndarray, root: int) -> Offers:
+    """Find candidates in a tree with this root, given the squared distances [L, n, n] of its matrices."""
+    candidate = nearest_inside(parts.sum(axis=0), root)
+    ratio = features(parts, root, candidate) @ (UNEVEN, LACKING, LONGER) + BIAS
+    return Offers(candidate, np.where(candidate == NONE, -np.inf, ratio))
 
 
 def nearest_inside(squared: np.ndarray, root: int) -> np.ndarray:
@@ -37,18 +50,29 @@ def nearest_inside(squared: np.ndarray, root: int) -> np.ndarray:
     return np.where(allowed.any(axis=0), found, NONE)
 
 
-def features(squared: np.ndarray, root: int, candidate: np.ndarray) -> np.ndarray:
-    """Return the four numbers [n, 4] of each model and its candidate; 0 where there is none."""
-    s, n = squared[root], len(squared)
-    found = np.zeros((n, 4))
+def features(parts: np.ndarray, root: int, candidate: np.ndarray) -> np.ndarray:
+    """Return the three numbers [n, 3] of each model and its candidate; 0 where there is none."""
+    squared = parts.sum(axis=0)
+    tiny = np.finfo(float).tiny
+    found = np.zeros((len(squared), 3))
     j = np.flatnonzero(candidate != NONE)
     i = candidate[j]
     h = np.where(candidate[i] == NONE, root, candidate[i])
-    h = np.where(squared[h, i] < s[i], h, root)
-    inner = (s[i] + s[j] - squared[i, j]) / 2
-    tiny = np.finfo(float).tiny
-    found[j, 0] = np.log((squared[i, j] + tiny) / (s[j] + tiny))
-    found[j, 1] = np.clip(np.log((squared[i, j] + tiny) / (squared[h, i] + tiny)) / 2, -3, 3)
-    found[j, 2] = np.clip(np.log(np.maximum(inner / (s[i] + tiny), 0.05)), -2, 1.5)
-    found[j, 3] = inner / np.sqrt(s[i] * s[j] + tiny)
+    way = parts[:, root, i]
+    shared = (way + parts[:, root, j] - parts[:, i, j]) / 2 / np.where(way > 0, way, np.inf)  # [L, len(j)]
+    shared = np.where(way > 0, shared, 1.0)
+    uneven = shared.std(axis=0) / np.maximum(np.abs(shared.mean(axis=0)), tiny)
+    found[j, 0] = np.log(np.clip(uneven, 0.01, 1.5))
+    found[j, 1] = (shared < WHOLE).mean(axis=0)
+    found[j, 2] = np.clip(np.log((squared[i, j] + tiny) / (squared[h, i] + tiny)) / 2, -2, 2)
     return found
+
+
+def continues(ratio: np.ndarray) -> np.ndarray:
+    """Decide by log-likelihood ratios [n] who continues its candidate, with the share of those who do estimated."""
+    offered = np.isfinite(ratio)
+    share = 0.5
+    for _ in range(50):
+        posterior = 1 / (1 + np.exp(-np.clip(ratio + np.log(share / (1 - share)), -500, 500)))
+        share = float(np.clip(posterior[offered].mean(), RARE, 1 - RARE)) if offered.any() else share
+    return posterior > 0.5

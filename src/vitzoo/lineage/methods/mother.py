@@ -24,7 +24,8 @@ SHARE = 0.3  # λ
 
 def mother(evidence: Evidence, trees: int, rising: bool = True, share: float = SHARE, seed: int = 0) -> np.ndarray:
     """Return each model's parent [n], by Appendix B; the number of trees must be known."""
-    clusters = KMeans(trees, n_init=10, random_state=seed).fit_predict(coordinates(evidence.total))
+    means = KMeans(trees, n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
+    clusters = means.fit_predict(coordinates(evidence.total))
     kurtosis = evidence.kurtosis(evidence.within("matrices")).mean(axis=0)
     distances = np.sqrt(evidence.total)
 

@@ -1,17 +1,21 @@
 """Where in a tree training began.
 
-Steps of training hardly correlate with where they start, so a child is farther than its parent from anything that both
-have nothing to do with, by just their squared distance. The origin is such a thing, and what is known of it is the
-norm. The *lean* of a pair is the growth of the squared norm over the squared distance: 1 from an ancestor to what came
-of it, -1 the other way, and between where two began alike and neither came from the other. The second cue is that
-steps get shorter.
+Three cues, none of which has a scale. Seen from where training began, no two models stand at an obtuse angle: trainings
+that begin alike share a direction at most, while from a model further on the rest lies both behind and ahead. Second,
+steps of training hardly correlate with where they start, so the squared norm grows by the squared distance: the *lean*
+of a pair is that growth over that distance, 1 from an ancestor to what came of it and -1 the other way. It is noise
+for models that are near one another, and counts by how far they are. Third, a root is near to all, in the mean of
+logarithms.
 """
 
 import numpy as np
 
-from vitzoo.lineage.truth import NONE
-
-SHORTENING = 0.5  # weight of steps getting shorter, beside leans
+#: Weights of the three cues, by softmax regression on one zoo, nano; `benchmarks/lineage_fit.py` prints them.
+ACUTE, LEANING, NEAR = 25.1, 13.2, 1.7
+STEEP = 0.1  # cosine, negated, from which an obtuse angle counts in full
+RELIABLE = 0.02  # of the squared norm: squared distance at which a lean counts half
+#: Mean obtuseness above which even the best root is none: the model that all came of is not among them.
+MISSING = 0.05
 
 
 def leans(squared: np.ndarray, norms: np.ndarray) -> np.ndarray:
@@ -19,18 +23,29 @@ def leans(squared: np.ndarray, norms: np.ndarray) -> np.ndarray:
     return (norms[None, :] - norms[:, None]) / np.where(squared > 0, squared, np.inf)
 
 
-def plausible(parents: np.ndarray, squared: np.ndarray, lean: np.ndarray) -> float:
-    """Score a rooted tree: the mean lean from the root to all others, within ±1, and how its steps shorten."""
-    root = int(np.flatnonzero(parents == NONE)[0])
-    n = len(parents) - 1
-    return float(np.clip(lean[root], -1, 1).sum() / n) + SHORTENING * decay(parents, squared) / n
+def root(squared: np.ndarray, lean: np.ndarray, norms: np.ndarray) -> tuple[int, bool]:
+    """Return where training began among models [n], and whether that one is their root rather than just near it."""
+    found = [cues(squared, lean, norms, candidate) for candidate in range(len(squared))]
+    best = int(np.argmax(np.array(found) @ (ACUTE, LEANING, NEAR)))
+    return best, -found[best][0] < MISSING
 
 
-def decay(parents: np.ndarray, squared: np.ndarray) -> float:
-    """Score how much steps shorten away from the root: the sum of log ratios of consecutive ones, each within ±1."""
-    child = np.flatnonzero(parents != NONE)
-    child = child[parents[parents[child]] != NONE]
-    parent = parents[child]
-    before, after = squared[parents[parent], parent], squared[parent, child]
-    tiny = np.finfo(float).tiny
-    return float(np.clip(np.log((before + tiny) / (after + tiny)) / 2, -1, 1).sum())
+def cues(squared: np.ndarray, lean: np.ndarray, norms: np.ndarray, candidate: int) -> tuple[float, float, float]:
+    """Return a candidate's cues: mean obtuseness, negated and within [-1, 0]; mean lean; mean log nearness."""
+    s = np.delete(squared[candidate], candidate)
+    if not len(s):
+        return 0.0, 0.0, 0.0
+    scale = max(float(np.median(s)), np.finfo(float).tiny)
+    weight = s / (s + RELIABLE * norms[candidate])
+    mean = (weight * np.clip(np.delete(lean[candidate], candidate), -1, 1)).sum() / max(weight.sum(), 1e-9)
+    obtuse = np.clip(np.minimum(angles(squared, candidate), 0) / STEEP, -1, 0)
+    return float(obtuse.mean()) if len(obtuse) else 0.0, float(mean), -float(np.log(s + 1e-12 * scale).mean())
+
+
+def angles(squared: np.ndarray, seen_from: int) -> np.ndarray:
+    """Return the cosines between all pairs of other models, seen from one."""
+    s = np.delete(squared[seen_from], seen_from)
+    between = np.delete(np.delete(squared, seen_from, 0), seen_from, 1)
+    scale = np.sqrt(s[:, None] * s[None, :])
+    cosines = (s[:, None] + s[None, :] - between) / 2 / np.where(scale > 0, scale, np.inf)
+    return cosines[np.triu_indices(len(s), 1)]

@@ -1,17 +1,19 @@
 """Our method: families of models that began alike, trees where one came of another, and in each tree one root.
 
-Squared distances add up along a run and across a fork, so the cheapest spanning tree of them joins what is related.
-Where its edges are long and lean neither way, two began alike and neither came from the other: there it is cut. One
-decision a tree, where it began, then gives the direction of all edges.
+Squared distances add up along a training and across a fork, so the cheapest spanning tree of them joins what is
+related. Where its edges are long and lean neither way, two began alike and neither came from the other: there it is
+cut. One decision a tree, where training began, gives the direction of all its edges. Then each model continues another
+one or comes directly from there; where that model is missing, it has no parent.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from vitzoo.lineage.evidence import Evidence
-from vitzoo.lineage.methods.branching import branch
+from vitzoo.lineage.methods.branching import Offers, continues, offers
 from vitzoo.lineage.methods.families import families
-from vitzoo.lineage.methods.mother import each
-from vitzoo.lineage.methods.rooting import leans, plausible
+from vitzoo.lineage.methods.rooting import leans, root
 from vitzoo.lineage.methods.tree import pieces, spanning
 from vitzoo.lineage.truth import NONE
 
@@ -19,17 +21,63 @@ FAR = 0.02  # of the squared norm: shorter edges lie within one training
 LEVEL = 0.6  # lean, below which a far edge joins two that began alike
 
 
+@dataclass(frozen=True, eq=False)
+class Rooted:
+    """A tree's models as indices, their offers, and which of them is the root, or the nearest to a missing one."""
+
+    which: np.ndarray
+    offers: Offers
+    root: int
+    present: bool
+
+    def parents(self, continuing: np.ndarray) -> np.ndarray:
+        """Return the parents [len(which)] as indices into all models."""
+        origin = self.which[self.root] if self.present else NONE
+        found = np.where(continuing, self.which[self.offers.candidate], origin)
+        found[self.root] = NONE
+        return found
+
+
 def spider(evidence: Evidence) -> np.ndarray:
-    """Return each model's parent [n]; nothing but the weights need be known."""
+    """Return each model's parent [n]; nothing but the weights need be known.
+
+    Equal models count once: all but the first of them are children of the first.
+    """
+    first = firsts(evidence.total)
+    unique = np.flatnonzero(first == np.arange(len(first)))
+    parents = np.where(first == np.arange(len(first)), NONE, first)
+    inside = distinct(evidence.take(unique) if len(unique) < len(first) else evidence)
+    parents[unique] = np.where(inside == NONE, NONE, unique[inside])
+    return parents
+
+
+def distinct(evidence: Evidence) -> np.ndarray:
+    """Return the parents [n] of models of which no two are equal."""
     matrices = evidence.within("matrices")
-    inside, norms = evidence.squared[matrices].sum(axis=0), evidence.norms(matrices)
+    parts, norms = evidence.squared[matrices], evidence.norms(matrices)
     lean = leans(evidence.total, evidence.norms())
-
-    def tree(which: np.ndarray) -> np.ndarray:
+    number = trees(families(evidence), parts.sum(axis=0), norms)
+    rooted = []
+    for which in (np.flatnonzero(number == k) for k in np.unique(number)):
         square = np.ix_(which, which)
-        return grow(inside[square], lean[square])
+        rooted.append(_rooted(which, parts[:, *square], lean[square], evidence.norms()[which]))
+    parents = np.full(len(evidence), NONE)
+    continuing = np.split(
+        continues(np.concatenate([tree.offers.ratio for tree in rooted])),
+        np.cumsum([len(tree.which) for tree in rooted])[:-1],
+    )
+    for tree, yes in zip(rooted, continuing, strict=True):
+        parents[tree.which] = tree.parents(yes)
+    return parents
 
-    return each(trees(families(evidence), inside, norms), tree)
+
+def firsts(squared: np.ndarray) -> np.ndarray:
+    """Return for each model the first one that equals it [n].
+
+    >>> firsts(np.array([[0.0, 1, 0], [1, 0, 1], [0, 1, 0]])).tolist()
+    [0, 1, 0]
+    """
+    return (squared == 0).argmax(axis=1)
 
 
 def trees(family: np.ndarray, squared: np.ndarray, norms: np.ndarray) -> np.ndarray:
@@ -42,9 +90,7 @@ def trees(family: np.ndarray, squared: np.ndarray, norms: np.ndarray) -> np.ndar
     return pieces(edges & ~apart)
 
 
-def grow(squared: np.ndarray, lean: np.ndarray) -> np.ndarray:
-    """Return the parents [n] within one tree, given squared distances and leans."""
-    if len(squared) == 1:
-        return np.array([NONE])
-    found = [branch(squared, root) for root in range(len(squared))]
-    return max(found, key=lambda parents: plausible(parents, squared, lean))
+def _rooted(which: np.ndarray, parts: np.ndarray, lean: np.ndarray, norms: np.ndarray) -> Rooted:
+    """Find a tree's root and who may continue whom."""
+    best, present = root(parts.sum(axis=0), lean, norms)
+    return Rooted(which, offers(parts, best), best, present)
