@@ -1,21 +1,167 @@
 """``vitzoo lineage``: who descends from whom, as recorded, as recovered from weights, and how well that works."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitzoo.cli import measuring
-from vitzoo.cli.output import print_json, print_table
+from vitzoo.cli.output import count, print_json, print_table
 from vitzoo.cli.values import printable
+from vitzoo.errors import IntegrityError
 
 if TYPE_CHECKING:
+    import networkx
+
     from vitzoo.lineage.benchmark import Line
+    from vitzoo.lineage.check import Verdict
 
 app = typer.Typer(help="Who descends from whom: show, check, recover, benchmark.", no_args_is_help=True)
 
+SHOWN = 40  # lines of a tree before the rest is counted
+
 Zoo = Annotated[Path, typer.Argument(help="Directory of the zoo.")]
 Json = Annotated[bool, typer.Option("--json", help="Print every number as JSON.")]
+All = Annotated[bool, typer.Option("--all", help="Print every line of the trees.")]
+GraphML = Annotated[Path | None, typer.Option("--graphml", metavar="FILE", help="Write the graph as GraphML, too.")]
+
+
+@app.command()
+def show(
+    zoo: Zoo,
+    every: All = False,
+    graphml: GraphML = None,
+    base_models: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write each member's Hugging Face base_model as JSON, too.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show who was fine-tuned from whom, as recorded; export members and checkpoints as JSON or GraphML."""
+    from vitzoo.lineage import export
+
+    graph = measuring.Request(zoo).opened.lineage()
+    if graphml:
+        export.write_graphml(graph, graphml)
+    if base_models:
+        export.write_json(export.base_models(graph), base_models)
+    if json:
+        print_json(export.node_link(graph))
+        return
+    members = graph.subgraph([name for name, kind in graph.nodes(data="kind") if kind == "member"])
+    checkpoints = len(graph) - len(members)
+    print(f"{printable(zoo.name)}: {count(len(members))} members with {count(checkpoints)} checkpoints.\n")
+    _print_forest(members, every)
+
+
+@app.command()
+def check(zoo: Zoo, json: Json = False) -> None:
+    """Check recorded parents against the weights: is each member nearest to its own parent? Exit code 4 if not."""
+    from vitzoo.lineage.check import check as run
+
+    request = measuring.Request(zoo)
+    with request.waiting() as tell:
+        verdicts = run(request.opened, lambda done, total: tell("Comparing weights", done, total))
+    wrong = [verdict for verdict in verdicts if not verdict.holds]
+    if json:
+        print_json([verdict.plain() for verdict in verdicts])
+    else:
+        _print_verdicts(verdicts, wrong)
+    if wrong:
+        raise typer.Exit(IntegrityError.exit_code)
+
+
+@app.command()
+def recover(
+    place: Annotated[Path, typer.Argument(help="A zoo, or a folder with safetensors files under timm's names.")],
+    where: Annotated[str, typer.Option(metavar="SQL", help="Which checkpoints of a zoo.")] = "is_last",
+    method: Annotated[str, typer.Option(help="How; `vitzoo lineage benchmark` compares them.")] = "spider",
+    trees: Annotated[int, typer.Option(min=1, help="Number of trees, for methods that must be told.")] = 1,
+    every: All = False,
+    graphml: GraphML = None,
+    json: Json = False,
+) -> None:
+    """Recover from weights alone who descends from whom. Names and metadata are not looked at."""
+    from vitzoo.lineage import export
+    from vitzoo.lineage.case import Case
+    from vitzoo.lineage.models import open_models
+    from vitzoo.lineage.recover import recover as run
+
+    found = _models(place, where)
+    request = measuring.Request(place)
+    with request.waiting() as tell:
+        case = Case(open_models(list(found.values())), trees, lambda done, total: tell("Reading weights", done, total))
+        parents = run(case, method)
+    names = list(found)
+    graph = export.forest(names, parents.tolist())
+    if graphml:
+        export.write_graphml(graph, graphml)
+    if json:
+        pairs = zip(names, parents.tolist(), strict=True)
+        print_json([{"model": name, "parent": names[p] if p >= 0 else None} for name, p in pairs])
+        return
+    roots = int((parents < 0).sum())
+    print(f"{count(len(names))} models in {count(roots)} tree{'s' if roots != 1 else ''}.\n")
+    _print_forest(graph, every)
+
+
+def _models(place: Path, where: str) -> dict[str, Path]:
+    """Name the models of a zoo or a folder."""
+    from vitzoo.errors import InputError
+    from vitzoo.lineage.models import find_models
+    from vitzoo.zoo.layout import WEIGHTS
+
+    if not (place / "zoo.json").exists():
+        return find_models(place)
+    zoo = measuring.Request(place).opened
+    found = {f"{row['member']}@{row['epoch']}": zoo.path / row["path"] / WEIGHTS for row in zoo.rows(where)}
+    if not found:
+        raise InputError(f"{place} has no checkpoint where {where}.")
+    return found
+
+
+def _print_forest(graph: "networkx.DiGraph", every: bool) -> None:
+    """Print trees with indentation, the larger ones first."""
+    import networkx
+
+    roots = [node for node in graph if graph.in_degree(node) == 0]
+    roots.sort(key=lambda root: (-len(networkx.descendants(graph, root)), root))
+    lines = [line for root in roots for line in _lines(graph, root)]
+    for line in lines if every else lines[:SHOWN]:
+        print(line)
+    if len(lines) > SHOWN and not every:
+        print(f"\n{count(len(lines) - SHOWN)} more; --all shows them.")
+
+
+def _lines(graph: "networkx.DiGraph", root: str) -> list[str]:
+    """Write a tree depth first, without recursion: a chain may be long."""
+    lines, waiting = [], [(root, "", "")]
+    while waiting:
+        node, own, below = waiting.pop()
+        lines.append(own + printable(str(node)))
+        children = sorted(graph.successors(node))
+        for i, child in enumerate(reversed(children)):
+            last = i == 0
+            waiting.append((child, below + ("└─ " if last else "├─ "), below + ("   " if last else "│  ")))
+    return lines
+
+
+def _print_verdicts(verdicts: "Sequence[Verdict]", wrong: "Sequence[Verdict]") -> None:
+    right = len(verdicts) - len(wrong)
+    print(f"{count(right)} of {count(len(verdicts))} members are nearest to the parent that their record names.")
+    if wrong:
+        columns = ["member", "recorded parent", "distance", "nearest", "distance "]
+        rows = [
+            [
+                printable(one.member),
+                printable(one.recorded),
+                f"{one.distance_recorded:.4g}",
+                printable(one.nearest),
+                f"{one.distance_nearest:.4g}",
+            ]
+            for one in wrong
+        ]
+        print_table("Nearer to another backbone", columns, rows, right=["distance", "distance "])
 
 
 @app.command()

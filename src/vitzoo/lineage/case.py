@@ -23,6 +23,12 @@ class Case:
         """Distances and moments of all parts."""
         return gather(self.models, self._tell)
 
+    @property
+    def heads(self) -> np.ndarray:
+        """Number of each model's shape of head [n]."""
+        numbers = {head: i for i, head in enumerate(dict.fromkeys(self.models.heads))}
+        return np.array([numbers[head] for head in self.models.heads])
+
     @cached_property
     def differences(self) -> Differences:
         """What official MoTHer asks for: a pass over every pair."""

@@ -15,10 +15,11 @@ from vitzoo.zoo import safetensors_io
 
 @dataclass(frozen=True)
 class Models:
-    """Files of n models, and where the parts of the backbone lie in each."""
+    """Files of n models, where the parts of the backbone lie in each, and what shape each one's head has."""
 
     paths: Sequence[Path]
     runs: Sequence[dict[Part, Run]]
+    heads: Sequence[frozenset[tuple[str, tuple[int, ...]]]]
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -46,7 +47,7 @@ def open_models(paths: Sequence[Path]) -> Models:
     """
     if not paths:
         raise InputError("There is no model to recover a lineage of.")
-    runs = [_runs(path) for path in paths]
+    runs, heads = zip(*(_runs(path) for path in paths), strict=True)
     for path, other in zip(paths, runs, strict=True):
         if set(other) != set(runs[0]):
             name = min({part.name for part in set(other) ^ set(runs[0])})
@@ -54,16 +55,29 @@ def open_models(paths: Sequence[Path]) -> Models:
                 f"{path} and {paths[0]} have backbones of different shapes ({name}), so there is no distance between "
                 "them. Recover the lineage of each architecture by itself."
             )
-    return Models(paths, [{part: other[part] for part in runs[0]} for other in runs])
+    if not any(scopes.SCOPES["matrices"].holds(part.name, part.shape) for part in runs[0]):
+        raise InputError(f"{paths[0]} has no matrices under timm's names (blocks.0.attn.qkv.weight), so it is no ViT.")
+    return Models(paths, [{part: other[part] for part in runs[0]} for other in runs], heads)
 
 
-def _runs(path: Path) -> dict[Part, Run]:
+def find_models(place: Path) -> dict[str, Path]:
+    """List the safetensors files under a folder by their names there; InputError if there is none."""
+    if not place.is_dir():
+        raise InputError(f"{place} is no folder. Name a zoo, or a folder with safetensors files.")
+    found = sorted(path for path in place.rglob("*.safetensors") if path.is_file())
+    if not found:
+        raise InputError(f"{place} holds no safetensors files. Name a zoo, or a folder with models in it.")
+    return {str(path.relative_to(place)): path for path in found}
+
+
+def _runs(path: Path) -> tuple[dict[Part, Run], frozenset[tuple[str, tuple[int, ...]]]]:
     slots = safetensors_io.read_header(path)
     if not slots or any(0 in slot.shape for slot in slots.values()):
         raise IntegrityError(f"{path} holds no tensors, or one without numbers.")
+    parts = scopes.parts({name: slot.shape for name, slot in slots.items()})
     found = {}
-    for part in scopes.parts({name: slot.shape for name, slot in slots.items()}):
+    for part in parts:
         if not scopes.is_head(part.name):
             slot = slots[part.source]
             found[part] = Run(slot.begin + part.begin * safetensors_io.DTYPES[slot.dtype][1], slot.dtype)
-    return found
+    return found, frozenset((part.name, part.shape) for part in parts if scopes.is_head(part.name))

@@ -26,6 +26,7 @@ class Method:
 
 METHODS = {
     "spider": Method("vitzoo", lambda case: spider(case.evidence), told=False),
+    "spider-heads": Method("vitzoo, with shapes of heads", lambda case: spider(case.evidence, case.heads), told=False),
     "mother": Method("MoTHer, Appendix B, κ rises", lambda case: mother(case.evidence, case.trees, rising=True)),
     "mother-falling": Method(
         "MoTHer, Appendix B, κ falls", lambda case: mother(case.evidence, case.trees, rising=False)

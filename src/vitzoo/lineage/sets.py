@@ -25,7 +25,6 @@ EPOCHS = (SPREAD, FIRST, DRAWN)
 FACTORS = {"epochs": None, "seed": "seed", "lr": "lr", "head": "head", "optimizer": "optimizer"}
 #: Levels of the other factors, where a zoo has them; else its first. AdamW at the middle rate is the paper's example.
 BASE = {"optimizer": "adamw", "head": "linear"}
-COLUMNS = ("stage", "member", "epoch", "sha256", "parent_member", "parent_epoch", "is_last", "status")
 
 Row = dict[str, Any]
 

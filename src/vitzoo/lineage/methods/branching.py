@@ -70,9 +70,18 @@ def features(parts: np.ndarray, root: int, candidate: np.ndarray) -> np.ndarray:
 
 def continues(ratio: np.ndarray) -> np.ndarray:
     """Decide by log-likelihood ratios [n] who continues its candidate, with the share of those who do estimated."""
-    offered = np.isfinite(ratio)
+    offered = ratio[np.isfinite(ratio)]
+    if not len(offered):
+        return np.zeros(len(ratio), bool)
     share = 0.5
     for _ in range(50):
-        posterior = 1 / (1 + np.exp(-np.clip(ratio + np.log(share / (1 - share)), -500, 500)))
-        share = float(np.clip(posterior[offered].mean(), RARE, 1 - RARE)) if offered.any() else share
-    return posterior > 0.5
+        share = float(np.clip(_logistic(offered + _logit(share)).mean(), RARE, 1 - RARE))
+    return ratio > -_logit(share)
+
+
+def _logistic(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(x, -500, 500)))
+
+
+def _logit(share: float) -> float:
+    return float(np.log(share / (1 - share)))

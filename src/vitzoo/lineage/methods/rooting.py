@@ -23,11 +23,17 @@ def leans(squared: np.ndarray, norms: np.ndarray) -> np.ndarray:
     return (norms[None, :] - norms[:, None]) / np.where(squared > 0, squared, np.inf)
 
 
-def root(squared: np.ndarray, lean: np.ndarray, norms: np.ndarray) -> tuple[int, bool]:
-    """Return where training began among models [n], and whether that one is their root rather than just near it."""
-    found = [cues(squared, lean, norms, candidate) for candidate in range(len(squared))]
+def root(
+    squared: np.ndarray, lean: np.ndarray, norms: np.ndarray, may: np.ndarray | slice = slice(None)
+) -> tuple[int, bool]:
+    """Return where training began among models [n], and whether that one is their root rather than just near it.
+
+    ``may`` says which models can be it, bool [n].
+    """
+    candidates = np.arange(len(squared))[may]
+    found = [cues(squared, lean, norms, candidate) for candidate in candidates]
     best = int(np.argmax(np.array(found) @ (ACUTE, LEANING, NEAR)))
-    return best, -found[best][0] < MISSING
+    return int(candidates[best]), -found[best][0] < MISSING
 
 
 def cues(squared: np.ndarray, lean: np.ndarray, norms: np.ndarray, candidate: int) -> tuple[float, float, float]:

@@ -38,21 +38,24 @@ class Rooted:
         return found
 
 
-def spider(evidence: Evidence) -> np.ndarray:
-    """Return each model's parent [n]; nothing but the weights need be known.
+def spider(evidence: Evidence, heads: np.ndarray | None = None) -> np.ndarray:
+    """Return each model's parent [n]; nothing but the backbones' weights need be known.
 
-    Equal models count once: all but the first of them are children of the first.
+    Equal models count once: all but the first of them are children of the first. ``heads`` [n] may number the shapes of
+    heads: a new head is put on where fine-tuning begins, so a model whose shape is its own in a tree is the root, and
+    what continues another one has its shape.
     """
     first = firsts(evidence.total)
     unique = np.flatnonzero(first == np.arange(len(first)))
     parents = np.where(first == np.arange(len(first)), NONE, first)
-    inside = distinct(evidence.take(unique) if len(unique) < len(first) else evidence)
+    shapes = np.zeros(len(first), int) if heads is None else heads
+    inside = distinct(evidence.take(unique) if len(unique) < len(first) else evidence, shapes[unique])
     parents[unique] = np.where(inside == NONE, NONE, unique[inside])
     return parents
 
 
-def distinct(evidence: Evidence) -> np.ndarray:
-    """Return the parents [n] of models of which no two are equal."""
+def distinct(evidence: Evidence, heads: np.ndarray) -> np.ndarray:
+    """Return the parents [n] of models of which no two are equal, and whose shapes of heads have these numbers [n]."""
     matrices = evidence.within("matrices")
     parts, norms = evidence.squared[matrices], evidence.norms(matrices)
     lean = leans(evidence.total, evidence.norms())
@@ -60,7 +63,7 @@ def distinct(evidence: Evidence) -> np.ndarray:
     rooted = []
     for which in (np.flatnonzero(number == k) for k in np.unique(number)):
         square = np.ix_(which, which)
-        rooted.append(_rooted(which, parts[:, *square], lean[square], evidence.norms()[which]))
+        rooted.append(_rooted(which, parts[:, *square], lean[square], evidence.norms()[which], heads[which]))
     parents = np.full(len(evidence), NONE)
     continuing = np.split(
         continues(np.concatenate([tree.offers.ratio for tree in rooted])),
@@ -90,7 +93,10 @@ def trees(family: np.ndarray, squared: np.ndarray, norms: np.ndarray) -> np.ndar
     return pieces(edges & ~apart)
 
 
-def _rooted(which: np.ndarray, parts: np.ndarray, lean: np.ndarray, norms: np.ndarray) -> Rooted:
+def _rooted(which: np.ndarray, parts: np.ndarray, lean: np.ndarray, norms: np.ndarray, heads: np.ndarray) -> Rooted:
     """Find a tree's root and who may continue whom."""
-    best, present = root(parts.sum(axis=0), lean, norms)
-    return Rooted(which, offers(parts, best), best, present)
+    alone = np.bincount(heads)[heads] == 1 if len(np.unique(heads)) > 1 else np.zeros(len(heads), bool)
+    best, present = root(parts.sum(axis=0), lean, norms, alone if alone.any() else ~alone)
+    found = offers(parts, best)
+    same = heads[found.candidate] == heads
+    return Rooted(which, Offers(found.candidate, np.where(same, found.ratio, -np.inf)), best, present)
