@@ -24,8 +24,7 @@ SHARE = 0.3  # λ
 
 def mother(evidence: Evidence, trees: int, rising: bool = True, share: float = SHARE, seed: int = 0) -> np.ndarray:
     """Return each model's parent [n], by Appendix B; the number of trees must be known."""
-    means = KMeans(trees, n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
-    clusters = means.fit_predict(coordinates(evidence.total))
+    clusters = clustered(evidence.total, trees, seed)
     kurtosis = evidence.kurtosis(evidence.within("matrices")).mean(axis=0)
     distances = np.sqrt(evidence.total)
 
@@ -36,6 +35,12 @@ def mother(evidence: Evidence, trees: int, rising: bool = True, share: float = S
         return directed(inside, kurtosis[which], share * mean, rising)
 
     return each(clusters, tree)
+
+
+def clustered(squared: np.ndarray, trees: int, seed: int = 0) -> np.ndarray:
+    """Number the clusters [n] by k-means; there are as many as trees, or as models where those are fewer."""
+    means = KMeans(min(trees, len(squared)), n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
+    return means.fit_predict(coordinates(squared))
 
 
 def directed(distances: np.ndarray, kurtosis: np.ndarray, penalty: float, rising: bool) -> np.ndarray:
