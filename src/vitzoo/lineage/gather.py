@@ -61,6 +61,7 @@ def references(x: np.ndarray) -> np.ndarray:
     Of a group it is the one that is nearest to the others in the mean of logarithms: where some hardly moved from
     another, it is among them.
     """
+    x = np.where(np.isfinite(x), x, 0.0)  # what is not is found, and named, by the pass over all
     squares = (x * x).sum(axis=1)
     squared = np.maximum(squares[:, None] + squares[None, :] - 2 * x @ x.T, 0)
     near = squared < NEAR * (squares[:, None] + squares[None, :])

@@ -13,6 +13,7 @@ from vitzoo.lineage.methods.official import official
 from vitzoo.lineage.methods.spectral import spectral
 from vitzoo.lineage.methods.spider import spider
 from vitzoo.lineage.methods.trivial import chain, nothing
+from vitzoo.lineage.truth import NONE
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,15 @@ METHODS = {
 
 
 def recover(case: Case, method: str = "spider") -> np.ndarray:
-    """Return the index of each model's parent [n], -1 where it has none among them; InputError if the method is none.
+    """Return the index of each model's parent [n], -1 where it has none among them.
+
+    InputError if there is no such method, or if it must be told a number of trees that cannot be.
 
     >>> recover(case)  # doctest: +SKIP
     """
     if method not in METHODS:
         raise InputError(f"{method!r} is no method; use {', '.join(METHODS)}.{nearest(method, METHODS)}")
-    if METHODS[method].told and not 1 <= case.trees <= len(case.evidence):
-        raise InputError(
-            f"{len(case.evidence)} models cannot be {case.trees} trees; give a number up to that of models."
-        )
-    return METHODS[method].run(case)
+    count = len(case.models)
+    if METHODS[method].told and not 1 <= case.trees <= count:
+        raise InputError(f"{count} models cannot be {case.trees} trees; give a number up to that of models.")
+    return METHODS[method].run(case) if count > 1 else np.array([NONE])

@@ -38,8 +38,9 @@ def mother(evidence: Evidence, trees: int, rising: bool = True, share: float = S
 
 
 def clustered(squared: np.ndarray, trees: int, seed: int = 0) -> np.ndarray:
-    """Number the clusters [n] by k-means; there are as many as trees, or as models where those are fewer."""
-    means = KMeans(min(trees, len(squared)), n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
+    """Number the clusters [n] by k-means; there are as many as trees, or as different models where those are fewer."""
+    different = int((squared.argmin(axis=1) == np.arange(len(squared))).sum())
+    means = KMeans(min(trees, different), n_init=10, random_state=seed)  # pyright: ignore[reportArgumentType]
     return means.fit_predict(coordinates(squared))
 
 
