@@ -23,7 +23,7 @@ from vitzoo.lineage.benchmark import STAR, models_of
 from vitzoo.lineage.case import Case
 from vitzoo.lineage.methods import mother, trivial
 from vitzoo.lineage.methods.mother import directed, each
-from vitzoo.lineage.recover import METHODS, recover
+from vitzoo.lineage.recover import BLIND, METHODS, recover
 from vitzoo.lineage.scores import score
 from vitzoo.lineage.sets import DRAWN, FACTORS, SETS, SPREAD, Sample, sample
 
@@ -50,7 +50,7 @@ def lines_of(zoo: Path, draws: int) -> list[dict[str, Any]]:
             drawn = sample(opened, name, epochs, seed=seed)
             case = Case(models_of(opened, drawn), drawn.trees)
             common = {"zoo": zoo.name, "set": name, "epochs": epochs, "seed": seed, "models": len(drawn.rows)}
-            for method in METHODS:
+            for method in BLIND:
                 lines.append({**common, "method": method, **scores(drawn, recover(case, method))})
             lines.append({**common, "method": STAR, **scores(drawn, trivial.known_star(drawn.truth))})
             if epochs == SPREAD and name in FACTORS:

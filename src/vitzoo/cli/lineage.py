@@ -171,16 +171,23 @@ def benchmark(
     methods: Annotated[str, typer.Option("--methods", metavar="NAMES", help="Methods. Default: all.")] = "",
     epochs: Annotated[str, typer.Option(help="Which epochs of a training: spread, first or drawn.")] = "spread",
     seed: Annotated[int, typer.Option(min=0, help="Draws what is drawn, and the order of the models.")] = 0,
+    images: Annotated[
+        int, typer.Option(min=0, help="Images shown to methods that judge by them; 0 leaves those out.")
+    ] = 0,
+    data: measuring.Data = None,
+    cache: measuring.Cache = None,
     json: Json = False,
 ) -> None:
     """Recover lineage by every method on the paper's five sets and three harder ones; print how well."""
     from vitzoo.lineage.benchmark import benchmark as run
-    from vitzoo.lineage.recover import METHODS
+    from vitzoo.lineage.recover import BLIND, METHODS
     from vitzoo.lineage.sets import SETS
 
     request = measuring.Request(zoo)
+    shown = (measuring.places(data, cache), images) if images else None
+    chosen = _names(methods) or list(METHODS if images else BLIND)
     with request.waiting() as tell:
-        lines = run(request.opened, _names(sets) or list(SETS), _names(methods) or list(METHODS), epochs, seed, tell)
+        lines = run(request.opened, _names(sets) or list(SETS), chosen, epochs, seed, shown, tell)
     if json:
         print_json([line.plain() for line in lines])
     else:

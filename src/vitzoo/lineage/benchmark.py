@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from vitzoo.lineage.case import Case
 from vitzoo.lineage.methods.trivial import known_star
 from vitzoo.lineage.models import open_models
-from vitzoo.lineage.recover import METHODS, recover
+from vitzoo.lineage.recover import BLIND, recover
 from vitzoo.lineage.scores import Scores, score
 from vitzoo.lineage.sets import SPREAD, Sample, sample
 from vitzoo.zoo.layout import WEIGHTS
@@ -15,6 +15,8 @@ from vitzoo.zoo.layout import WEIGHTS
 if TYPE_CHECKING:
     import numpy as np
 
+    from vitzoo.lineage.shown import Shown
+    from vitzoo.measures.inference import Places
     from vitzoo.zoo import Zoo
 
 STAR = "known star"  # needs the truth, so it is no method
@@ -40,16 +42,20 @@ class Line:
 def benchmark(
     zoo: "Zoo",
     sets: Sequence[str],
-    methods: Sequence[str] = tuple(METHODS),
+    methods: Sequence[str] = BLIND,
     epochs: str = SPREAD,
     seed: int = 0,
+    images: "tuple[Places, int] | None" = None,
     tell: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> list[Line]:
-    """Run methods on sets of a zoo; ``tell`` gets (what, done, total). InputError as ``sample`` and ``recover``."""
+    """Run methods on sets of a zoo; ``tell`` gets (what, done, total). InputError as ``sample`` and ``recover``.
+
+    ``images`` says where data lies and how many images are shown to methods that judge by them.
+    """
     lines = []
     for i, name in enumerate(sets):
         drawn = sample(zoo, name, epochs, seed=seed)
-        case = Case(models_of(zoo, drawn), drawn.trees)
+        case = Case(models_of(zoo, drawn), drawn.trees, shown=_shown(zoo, drawn, images))
         for k, method in enumerate(methods):
             tell(f"{name}: {method}", i * len(methods) + k, len(sets) * len(methods))
             lines.append(_line(drawn, method, recover(case, method)))
@@ -60,6 +66,18 @@ def benchmark(
 def models_of(zoo: "Zoo", drawn: Sample):
     """Open the files of a set's checkpoints."""
     return open_models([zoo.path / row["path"] / WEIGHTS for row in drawn.rows])
+
+
+def _shown(zoo: "Zoo", drawn: Sample, images: "tuple[Places, int] | None") -> "Callable[[], Shown] | None":
+    if images is None:
+        return None
+
+    def load() -> "Shown":
+        from vitzoo.lineage.shown import shown  # it needs torch
+
+        return shown(zoo, drawn.rows, *images)
+
+    return load
 
 
 def _line(drawn: Sample, method: str, found: "np.ndarray") -> Line:

@@ -11,18 +11,19 @@ from vitzoo.lineage.methods.modeltree import modeltree
 from vitzoo.lineage.methods.mother import mother
 from vitzoo.lineage.methods.official import official
 from vitzoo.lineage.methods.spectral import spectral
-from vitzoo.lineage.methods.spider import spider
+from vitzoo.lineage.methods.spider import spider, trees
 from vitzoo.lineage.methods.trivial import chain, nothing
 from vitzoo.lineage.truth import NONE
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to recover lineage: what it is called in tables, and whether the number of trees must be told."""
+    """A way to recover lineage: its title, and whether it must be told the number of trees or shown images."""
 
     title: str
     run: Callable[[Case], np.ndarray]
     told: bool = True
+    images: bool = False
 
 
 METHODS = {
@@ -43,15 +44,26 @@ METHODS = {
         "MoTHer, ModelTree, κ falls", lambda case: modeltree(case.evidence, case.trees, rising=False)
     ),
     "spectral": Method("nearest, effective rank", lambda case: spectral(case.evidence, case.ranks, case.trees)),
+    "linearised": Method("Neural Lineage, not learned", lambda case: _linearised(case), told=False, images=True),
     "chain": Method("chain by norm", lambda case: chain(case.evidence), told=False),
     "nothing": Method("no edge at all", lambda case: nothing(case.evidence), told=False),
 }
 
 
+BLIND = tuple(name for name, method in METHODS.items() if not method.images)
+
+
+def _linearised(case: Case) -> np.ndarray:
+    from vitzoo.lineage.methods.linearised import linearised  # it needs torch
+
+    return linearised(case.likeness, trees(case.evidence))
+
+
 def recover(case: Case, method: str = "spider") -> np.ndarray:
     """Return the index of each model's parent [n], -1 where it has none among them.
 
-    InputError if there is no such method, or if it must be told a number of trees that cannot be.
+    InputError if there is no such method, if it must be told a number of trees that cannot be, or if it must be shown
+    images and there are none.
 
     >>> recover(case)  # doctest: +SKIP
     """

@@ -56,10 +56,9 @@ def spider(evidence: Evidence, heads: np.ndarray | None = None) -> np.ndarray:
 
 def distinct(evidence: Evidence, heads: np.ndarray) -> np.ndarray:
     """Return the parents [n] of models of which no two are equal, and whose shapes of heads have these numbers [n]."""
-    matrices = evidence.within("matrices")
-    parts, norms = evidence.squared[matrices], evidence.norms(matrices)
+    parts = evidence.squared[evidence.within("matrices")]
     lean = leans(evidence.total, evidence.norms())
-    number = trees(families(evidence), parts.sum(axis=0), norms)
+    number = trees(evidence)
     rooted = []
     for which in (np.flatnonzero(number == k) for k in np.unique(number)):
         square = np.ix_(which, which)
@@ -83,9 +82,11 @@ def firsts(squared: np.ndarray) -> np.ndarray:
     return (squared == 0).argmax(axis=1)
 
 
-def trees(family: np.ndarray, squared: np.ndarray, norms: np.ndarray) -> np.ndarray:
+def trees(evidence: Evidence) -> np.ndarray:
     """Number the trees [n]: families, cut where two began alike."""
-    edges = np.zeros(squared.shape, bool)
+    matrices = evidence.within("matrices")
+    squared, norms = evidence.squared[matrices].sum(axis=0), evidence.norms(matrices)
+    family, edges = families(evidence), np.zeros(squared.shape, bool)
     for number in np.unique(family):
         square = np.ix_(*[np.flatnonzero(family == number)] * 2)
         edges[square] = spanning(squared[square])
