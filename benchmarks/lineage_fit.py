@@ -36,6 +36,7 @@ class Tree:
     parts: np.ndarray
     lean: np.ndarray
     norms: np.ndarray
+    size: int
     parents: np.ndarray
 
     @property
@@ -54,6 +55,7 @@ class Tree:
             self.parts[:, *square],
             self.lean[square],
             self.norms[which],
+            self.size,
             np.where(which == self.root, NONE, len(others)),
         )
 
@@ -68,12 +70,15 @@ def trees(path: Path) -> Iterator[Tree]:
                 evidence = Case(models_of(zoo, drawn), drawn.trees).evidence
                 parts, norms = evidence.squared[evidence.within("matrices")], evidence.norms()
                 lean = leans(evidence.total, norms)
+                size = sum(p.size for p, yes in zip(evidence.parts, evidence.within("matrices"), strict=True) if yes)
                 for k in np.unique(drawn.truth.tree):
                     which = np.flatnonzero(drawn.truth.tree == k)
                     place = {int(i): at for at, i in enumerate(which)}
                     parents = [place.get(int(p), NONE) for p in drawn.truth.trajectory[which]]
                     square = np.ix_(which, which)
-                    yield Tree(f"{name} {epochs}", parts[:, *square], lean[square], norms[which], np.array(parents))
+                    yield Tree(
+                        f"{name} {epochs}", parts[:, *square], lean[square], norms[which], size, np.array(parents)
+                    )
 
 
 def fit_roots(found: list[tuple[np.ndarray, int]]) -> np.ndarray:
@@ -114,7 +119,7 @@ def main() -> None:
         whole = list(trees(path))
         rooted = whole + [tree.part(rng) for tree in whole]
         found = [
-            (np.array([cues(t.parts.sum(axis=0), t.lean, t.norms, c) for c in range(len(t.norms))]), t.root)
+            (np.array([cues(t.parts.sum(axis=0), t.lean, t.norms, t.size, c) for c in range(len(t.norms))]), t.root)
             for t in rooted
         ]
         asked = [decisions(tree) for tree in whole]

@@ -11,8 +11,9 @@ logarithms.
 import numpy as np
 
 #: Weights of the three cues, by softmax regression on one zoo, nano; `benchmarks/lineage_fit.py` prints them.
-ACUTE, LEANING, NEAR = 25.1, 13.2, 1.7
+ACUTE, LEANING, NEAR = 25.6, 13.5, 1.5
 STEEP = 0.1  # cosine, negated, from which an obtuse angle counts in full
+LUCK = 3.0  # times 1/√P: the cosine, negated, that chance gives to directions of P numbers
 RELIABLE = 0.02  # of the squared norm: squared distance at which a lean counts half
 #: Mean obtuseness above which even the best root is none: the model that all came of is not among them.
 MISSING = 0.05
@@ -24,19 +25,21 @@ def leans(squared: np.ndarray, norms: np.ndarray) -> np.ndarray:
 
 
 def root(
-    squared: np.ndarray, lean: np.ndarray, norms: np.ndarray, may: np.ndarray | slice = slice(None)
+    squared: np.ndarray, lean: np.ndarray, norms: np.ndarray, size: int, may: np.ndarray | slice = slice(None)
 ) -> tuple[int, bool]:
     """Return where training began among models [n], and whether that one is their root rather than just near it.
 
-    ``may`` says which models can be it, bool [n].
+    ``size`` says over how many numbers the distances are, ``may`` which models can be the root, bool [n].
     """
     candidates = np.arange(len(squared))[may]
-    found = [cues(squared, lean, norms, candidate) for candidate in candidates]
+    found = [cues(squared, lean, norms, size, candidate) for candidate in candidates]
     best = int(np.argmax(np.array(found) @ (ACUTE, LEANING, NEAR)))
     return int(candidates[best]), -found[best][0] < MISSING
 
 
-def cues(squared: np.ndarray, lean: np.ndarray, norms: np.ndarray, candidate: int) -> tuple[float, float, float]:
+def cues(
+    squared: np.ndarray, lean: np.ndarray, norms: np.ndarray, size: int, candidate: int
+) -> tuple[float, float, float]:
     """Return a candidate's cues: mean obtuseness, negated and within [-1, 0]; mean lean; mean log nearness."""
     s = np.delete(squared[candidate], candidate)
     if not len(s):
@@ -44,7 +47,7 @@ def cues(squared: np.ndarray, lean: np.ndarray, norms: np.ndarray, candidate: in
     scale = max(float(np.median(s)), np.finfo(float).tiny)
     weight = s / (s + RELIABLE * norms[candidate])
     mean = (weight * np.clip(np.delete(lean[candidate], candidate), -1, 1)).sum() / max(weight.sum(), 1e-9)
-    obtuse = np.clip(np.minimum(angles(squared, candidate), 0) / STEEP, -1, 0)
+    obtuse = np.clip((angles(squared, candidate) + LUCK / np.sqrt(size)) / STEEP, -1, 0)
     return float(obtuse.mean()) if len(obtuse) else 0.0, float(mean), -float(np.log(s + 1e-12 * scale).mean())
 
 

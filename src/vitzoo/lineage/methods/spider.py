@@ -56,13 +56,15 @@ def spider(evidence: Evidence, heads: np.ndarray | None = None) -> np.ndarray:
 
 def distinct(evidence: Evidence, heads: np.ndarray) -> np.ndarray:
     """Return the parents [n] of models of which no two are equal, and whose shapes of heads have these numbers [n]."""
-    parts = evidence.squared[evidence.within("matrices")]
+    matrices = evidence.within("matrices")
+    parts = evidence.squared[matrices]
+    size = sum(part.size for part, chosen in zip(evidence.parts, matrices, strict=True) if chosen)
     lean = leans(evidence.total, evidence.norms())
     number = trees(evidence)
     rooted = []
     for which in (np.flatnonzero(number == k) for k in np.unique(number)):
         square = np.ix_(which, which)
-        rooted.append(_rooted(which, parts[:, *square], lean[square], evidence.norms()[which], heads[which]))
+        rooted.append(_rooted(which, parts[:, *square], lean[square], evidence.norms()[which], size, heads[which]))
     parents = np.full(len(evidence), NONE)
     continuing = np.split(
         continues(np.concatenate([tree.offers.ratio for tree in rooted])),
@@ -94,10 +96,12 @@ def trees(evidence: Evidence) -> np.ndarray:
     return pieces(edges & ~apart)
 
 
-def _rooted(which: np.ndarray, parts: np.ndarray, lean: np.ndarray, norms: np.ndarray, heads: np.ndarray) -> Rooted:
+def _rooted(
+    which: np.ndarray, parts: np.ndarray, lean: np.ndarray, norms: np.ndarray, size: int, heads: np.ndarray
+) -> Rooted:
     """Find a tree's root and who may continue whom."""
     alone = np.bincount(heads)[heads] == 1 if len(np.unique(heads)) > 1 else np.zeros(len(heads), bool)
-    best, present = root(parts.sum(axis=0), lean, norms, alone if alone.any() else ~alone)
+    best, present = root(parts.sum(axis=0), lean, norms, size, alone if alone.any() else ~alone)
     found = offers(parts, best)
     same = heads[found.candidate] == heads
     return Rooted(which, Offers(found.candidate, np.where(same, found.ratio, -np.inf)), best, present)
