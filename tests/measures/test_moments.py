@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from vitzoo.errors import InputError
-from vitzoo.measures import moments, scopes
+from vitzoo.measures import moments, powers, scopes
 from vitzoo.measures.weights import in_scope
 
 
@@ -90,3 +90,25 @@ def test_scopes_against_whole_vectors(scope: str) -> None:
 def test_an_unknown_scope_names_the_nearest() -> None:
     with pytest.raises(InputError, match="Did you mean 'backbone'"):
         scopes.find("backbones")
+
+
+@pytest.mark.parametrize("n", [1, 31, 32, 100, 70000])
+def test_sums_in_c_are_those_of_numpy(n: int) -> None:
+    if powers.library() is None:
+        pytest.skip("no C compiler")
+    rng = np.random.default_rng(n)
+    x = (rng.standard_normal((3, n)) + 5).astype(np.float32)
+    pivot = x.mean(axis=1, dtype=np.float64)
+    wide = x.astype(np.float64) - pivot[:, None]
+    expected = np.stack([(wide**k).sum(axis=1) for k in range(1, 5)], axis=1)
+    np.testing.assert_allclose(powers.sums(x, pivot), expected, rtol=1e-12, atol=1e-9 * n)
+    out = np.empty(n, np.float32)
+    assert powers.difference(x[0], x[1], out) == pytest.approx(((x[0] - x[1]).astype(np.float64) ** 2).sum(), rel=1e-12)
+    np.testing.assert_array_equal(out, x[0] - x[1])
+
+
+def test_without_a_compiler_moments_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.random.default_rng(0).standard_normal((4, 5000)).astype(np.float32)
+    found = moments.of_rows(x)
+    monkeypatch.setattr(powers, "library", lambda: None)
+    np.testing.assert_allclose(moments.of_rows(x), found, rtol=1e-12, atol=1e-10)

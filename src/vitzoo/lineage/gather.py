@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from vitzoo.errors import InputError
 from vitzoo.lineage.evidence import Evidence
@@ -17,12 +18,13 @@ Tell = Callable[[int, int], None]
 
 def gather(models: Models, tell: Tell = lambda done, total: None) -> Evidence:
     """Read all weights once; InputError names a model with values that are not finite. ``tell`` gets (done, total)."""
-    near = references(sampled(models))
+    with threadpool_limits(1):  # for products this small, waiting for a second thread costs more than it brings
+        near = references(sampled(models))
     squared, moments = [], []
-    for i, part in enumerate(models.parts):
+    groups = [streaming.plan([{part: runs[part]} for runs in models.runs]) for part in models.parts]
+    found = streaming.each(models.paths, groups, near)
+    for i, (part, sums) in enumerate(zip(models.parts, found, strict=True)):
         tell(i, len(models.parts))
-        pieces = streaming.plan([{part: runs[part]} for runs in models.runs])
-        sums = streaming.read(models.paths, pieces, near, True)
         bad = np.flatnonzero(~np.isfinite(sums.moments[part]).all(axis=1))
         if len(bad):
             raise InputError(f"{models.paths[bad[0]]} holds values in {part.name} that are not finite. Leave it out.")
@@ -47,12 +49,9 @@ def sampled(models: Models) -> np.ndarray:
     """Return a few thousand numbers of every model, spread over its parts: float64 [n, S]."""
     sizes = np.array([part.size for part in models.parts])
     share = min(1.0, SAMPLE / sizes.sum())
-    columns = []
-    for part in models.parts:
-        count = max(1, int(part.size * share))
-        runs = [runs[part] for runs in models.runs]
-        columns.append(streaming.numbers(models.paths, runs, count))
-    return np.concatenate(columns, axis=1).astype(np.float64)
+    counts = [max(1, int(part.size * share)) for part in models.parts]
+    runs = [[runs[part] for part in models.parts] for runs in models.runs]
+    return streaming.samples(models.paths, runs, counts).astype(np.float64)
 
 
 def references(x: np.ndarray) -> np.ndarray:

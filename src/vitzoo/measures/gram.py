@@ -6,7 +6,8 @@ reference cancels; between others x_i = D_i + D_ref(i), and the inner products o
 """
 
 import numpy as np
-from scipy.linalg import get_blas_funcs
+
+from vitzoo.measures import powers
 
 BLOCK = 16384  # numbers per vector and product: float32 inside, float64 between
 #: Below this share of ‖D_i‖² + ‖D_j‖² a squared distance has lost too many of float32's digits.
@@ -24,7 +25,7 @@ class Gram:
         self.reference = np.asarray(reference)
         members = len(self.reference)
         self.pairwise = pairwise
-        self.products = np.zeros((members if pairwise else 0,) * 2, order="F")
+        self.products = np.zeros((members if pairwise else 0,) * 2)
         self.squares = np.zeros(members)
         # Kept between pieces: fresh memory costs as much as the arithmetic.
         self._differences = np.empty(members * BLOCK, np.float32)
@@ -32,22 +33,27 @@ class Gram:
 
     def add(self, x: np.ndarray) -> None:
         """Take the next piece of all vectors, float32 [M, N]."""
-        (syrk,) = get_blas_funcs(("syrk",), dtype=np.float32)
         members, n = x.shape
         for left in range(0, n, BLOCK):
             width = min(BLOCK, n - left)
             d = self._differences[: members * width].reshape(members, width)
-            wide = self._wide[:width]
             for i, parent in enumerate(self.reference):
                 own = x[i, left : left + width]
-                if parent < 0:
-                    d[i] = own
-                else:
-                    np.subtract(own, x[parent, left : left + width], out=d[i])
-                np.copyto(wide, d[i])
-                self.squares[i] += wide @ wide
+                self.squares[i] += self._enter(d[i], own, x[parent, left : left + width] if parent >= 0 else None)
             if self.pairwise:
-                self.products += syrk(1.0, d.T, trans=1)  # the upper triangle only
+                self.products += d @ d.T  # NumPy computes one triangle and, unlike SciPy's syrk, lets threads run
+
+    def _enter(self, d: np.ndarray, own: np.ndarray, reference: np.ndarray | None) -> float:
+        """Write the difference from the reference, if there is one, to d [N], and return its squared length."""
+        if reference is not None and powers.serves(own, reference):
+            return powers.difference(own, reference, d)
+        if reference is None:
+            d[:] = own
+        else:
+            np.subtract(own, reference, out=d)
+        wide = self._wide[: len(d)]
+        np.copyto(wide, d)
+        return float(wide @ wide)
 
 
 def distances(

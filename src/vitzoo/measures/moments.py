@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from vitzoo.measures import powers
+
 #: Columns of a row of moments: Mk is the sum of (x − mean)ᵏ.
 COLUMNS = ("count", "mean", "m2", "m3", "m4")
 BLOCK = 32768  # numbers at a time: in float64 with their squares they stay in a core's cache
@@ -23,8 +25,14 @@ def of_rows(x: np.ndarray) -> np.ndarray:
     >>> of_rows(np.array([[1.0, 2.0, 3.0]], np.float32))[0].tolist()
     [3.0, 2.0, 2.0, 0.0, 2.0]
     """
-    members, n = x.shape
     pivot = x[:, :BLOCK].mean(axis=1, dtype=np.float64)
+    sums = powers.sums(x, pivot) if powers.serves(x) else _sums(x, pivot)
+    return _central(x.shape[1], pivot, sums)
+
+
+def _sums(x: np.ndarray, pivot: np.ndarray) -> np.ndarray:
+    """Return the sums of the first four powers of x - pivot [M, 4]."""
+    members, n = x.shape
     sums = np.zeros((members, 4))
     width = min(n, BLOCK)
     height = max(1, BLOCK // width)
@@ -40,7 +48,7 @@ def of_rows(x: np.ndarray) -> np.ndarray:
             np.multiply(y, y, out=y2)
             for k, (a, b) in enumerate(((y, ones[:h, :w]), (y, y), (y2, y), (y2, y2))):
                 sums[rows, k] += _inner(a, b)
-    return _central(n, pivot, sums)
+    return sums
 
 
 def merge(parts: np.ndarray) -> np.ndarray:
