@@ -104,3 +104,11 @@ def test_wrong_words_are_named(zoo: Zoo, run: Run, tmp_path: Path) -> None:
     assert "no method" in run("recover", zoo.path, "--method", "oracle", code=3)["err"]
     assert "no safetensors files" in run("recover", tmp_path, code=3)["err"]
     assert "no checkpoint where" in run("recover", zoo.path, "--where", "epoch = 77", code=3)["err"]
+
+
+def test_a_method_that_looks_at_images(zoo: Zoo, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITZOO_CACHE", str(tmp_path))
+    words = ("benchmark", zoo.path, "--sets", "last", "--methods", "linearised")
+    (line, _) = run(*words, "--images", "16", "--json")
+    assert line["method"] == "linearised" and 0 <= line["trajectory"]["f1"] <= 1
+    assert "--images" in run(*words, code=3)["err"]

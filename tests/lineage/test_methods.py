@@ -97,3 +97,14 @@ def test_equal_points_are_joined():
     squared = squareform(pdist(np.array([[0.0], [0.0], [1.0]])) ** 2)
     assert spanning(squared).sum() == 4
     assert (hung(spanning(squared), 2) >= 0).sum() == 2
+
+
+def test_a_head_of_its_own_marks_the_root():
+    """Whatever the weights say: a new head is put on where fine-tuning begins."""
+    x, parents = forest(3, 1, 2, 3)
+    root = int(np.flatnonzero(parents == -1)[0])
+    heads = np.where(np.arange(len(x)) == root, 1, 0)
+    assert spider(evidence(x), heads).tolist() == parents.tolist()
+    leaf = int(np.setdiff1d(np.arange(len(x)), parents)[0])
+    other = np.where(np.arange(len(x)) == leaf, 1, 0)
+    assert spider(evidence(x), other)[leaf] == -1
