@@ -37,7 +37,10 @@ def show(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show who was fine-tuned from whom, as recorded; export members and checkpoints as JSON or GraphML."""
+    """Show the record: who was fine-tuned from whom.
+
+    --json and --graphml export checkpoints, too.
+    """
     from vitzoo.lineage import export
 
     graph = measuring.Request(zoo).opened.lineage()
@@ -56,7 +59,10 @@ def show(
 
 @app.command()
 def check(zoo: Zoo, json: Json = False) -> None:
-    """Check recorded parents against the weights: is each member nearest to its own parent? Exit code 4 if not."""
+    """Check the record against the weights.
+
+    Is each member nearest to the parent that its record names? Exit code 4 if not.
+    """
     from vitzoo.lineage.check import check as run
 
     request = measuring.Request(zoo)
@@ -81,7 +87,10 @@ def recover(
     graphml: GraphML = None,
     json: Json = False,
 ) -> None:
-    """Recover from weights alone who descends from whom. Names and metadata are not looked at."""
+    """Recover lineage from weights alone.
+
+    Names and metadata are not looked at, nor are heads.
+    """
     from vitzoo.lineage import export
     from vitzoo.lineage.case import Case
     from vitzoo.lineage.models import open_models
@@ -178,7 +187,10 @@ def benchmark(
     cache: measuring.Cache = None,
     json: Json = False,
 ) -> None:
-    """Recover lineage by every method on the paper's five sets and three harder ones; print how well."""
+    """Score all methods on the paper's sets.
+
+    Five are the paper's, three are harder: all factors mixed, last checkpoints only, missing parents.
+    """
     from vitzoo.lineage.benchmark import benchmark as run
     from vitzoo.lineage.recover import BLIND, METHODS
     from vitzoo.lineage.sets import SETS
