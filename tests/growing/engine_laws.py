@@ -72,7 +72,7 @@ def test_a_worker_that_hangs_is_replaced(make: Make, tmp_path: Path) -> None:
     result = outcome([Act("stuck", tmp_path, "freeze", times=1)], make(1), Patience(seconds=2))
     assert (result.failures, result.done) == ({}, ["stuck"])
     assert "(busy with stuck) sent nothing for 2 seconds and was ended. Another worker goes on" in result.notes()
-    wait_until(lambda: [alive(pid) for pid in pids(tmp_path)].count(True) == 0, 20)
+    wait_until(lambda: [alive(pid) for pid in pids(tmp_path)].count(True) == 0, 60)
 
 
 def test_a_tick_that_raises_stops_all_workers(make: Make, tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ def test_a_tick_that_raises_stops_all_workers(make: Make, tmp_path: Path) -> Non
 
     with pytest.raises(KeyboardInterrupt):
         outcome([Act(f"job{i}", tmp_path, "step") for i in range(3)], make(2), tick=tick)
-    wait_until(lambda: not any(alive(pid) for pid in pids(tmp_path)), 20)
+    wait_until(lambda: not any(alive(pid) for pid in pids(tmp_path)), 60)
     assert not list(tmp_path.glob("*.ended"))
 
 
