@@ -33,8 +33,11 @@ def test_timm_scheme_has_timms_moments():
     theirs = timm.create_model("vit_small_patch16_224", **args).state_dict()
     for name, ours in initial(arch(), 0).items():
         expected = float(theirs[name].std(correction=0))
-        assert float(ours.std(correction=0)) == pytest.approx(expected, rel=0.35 if ours.numel() < 200 else 0.05), name
-        assert float(ours.mean()) == pytest.approx(float(theirs[name].mean()), abs=0.02), name
+        assert float(ours.std(correction=0)) == pytest.approx(expected, rel=0.5 if ours.numel() < 200 else 0.05), name
+        chance = (
+            5 * expected * math.sqrt(2 / ours.numel())
+        )  # five standard errors of the difference: timm's are not seeded
+        assert float(ours.mean()) == pytest.approx(float(theirs[name].mean()), abs=max(chance, 1e-6)), name
 
 
 def test_released_scheme_is_kaiming_with_small_biases():
