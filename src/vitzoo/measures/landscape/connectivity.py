@@ -20,10 +20,9 @@ from vitzoo.measures import inference
 from vitzoo.measures.cache import Arrays, Cache, joint_key
 from vitzoo.measures.inference import Places
 from vitzoo.measures.plain import finite
+from vitzoo.measures.scoring import Ground, score
 from vitzoo.measures.tell import Tell, silent
 from vitzoo.model.layout import Layout
-from vitzoo.training.evaluate import evaluate
-from vitzoo.training.objectives import Supervised
 from vitzoo.zoo import Checkpoint
 
 VERSION = 1
@@ -140,17 +139,14 @@ def _walk(
     ends: Tensor, alphas: np.ndarray, recipe: Recipe, images: Images, split: str, device: str, tell: Tell
 ) -> Arrays:
     """Return loss and accuracy [points] along the line, float64."""
-    arch, layout = recipe.architecture, Layout.of(recipe.architecture)
-    objective = Supervised(recipe, inference.pipeline_of(recipe, images.classes))
-    data = inference.split_of(images, split, device)
-    size, scores = inference.stack_size(recipe, len(data), device, objective.test_batch_size), []
-    for start in range(0, len(alphas), size):
-        tell(start, len(alphas), "points")
-        params = layout.views(between(ends, alphas[start : start + size]).to(device))
-        scores.append(evaluate(params, arch, objective, data, (split,)))
-    tell(len(alphas), len(alphas), "points")
-    loss, accuracy = (torch.cat(parts).cpu().numpy() for parts in zip(*scores, strict=True))
-    return {"alphas": alphas, "loss": loss, "accuracy": accuracy}
+    ground = Ground(recipe, images.classes, inference.split_of(images, split, device))
+
+    def points(start: int, stop: int) -> Tensor:
+        return between(ends, alphas[start:stop])
+
+    tell(0, len(alphas), "points")
+    found = score(ground, points, len(alphas), lambda done, total: tell(done, total, "points"))
+    return {"alphas": alphas, "loss": found.loss, "accuracy": found.accuracy}
 
 
 def _connection(a: Checkpoint, b: Checkpoint, found: Arrays, split: str) -> Connection:
