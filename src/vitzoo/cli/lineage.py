@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Who descends from whom: show, check, recover, benchmark.", no_args_is_help=True)
 
 SHOWN = 40  # lines of a tree before the rest is counted
+MADE_OF = 4  # ingredients of a merged member, likewise
 
 Zoo = Annotated[Path, typer.Argument(help="Directory of the zoo.")]
 Json = Annotated[bool, typer.Option("--json", help="Print every number as JSON.")]
@@ -54,7 +55,9 @@ def show(
     members = graph.subgraph([name for name, kind in graph.nodes(data="kind") if kind == "member"])
     checkpoints = len(graph) - len(members)
     print(f"{printable(zoo.name)}: {count(len(members))} members with {count(checkpoints)} checkpoints.\n")
-    _print_forest(members, every)
+    merged = [name for name, stage in members.nodes(data="stage") if stage == "merging"]
+    _print_forest(members.subgraph(set(members) - set(merged)), every)
+    _print_merged(members, merged, every)
 
 
 @app.command()
@@ -140,6 +143,15 @@ def _print_forest(graph: "networkx.DiGraph", every: bool) -> None:
         print(line)
     if len(lines) > SHOWN and not every:
         print(f"\n{count(len(lines) - SHOWN)} more; --all shows them.")
+
+
+def _print_merged(graph: "networkx.DiGraph", merged: list[str], every: bool) -> None:
+    """Print what each merged member was made of: members of several trees, or of one line, so no tree holds it."""
+    for name in merged:
+        of = sorted(graph.predecessors(name))
+        shown = of if every else of[:MADE_OF]
+        more = f" and {count(len(of) - len(shown))} more" if len(of) > len(shown) else ""
+        print(f"\n{printable(name)}, merged from {', '.join(map(printable, shown))}{more}")
 
 
 def _lines(graph: "networkx.DiGraph", root: str) -> list[str]:

@@ -17,7 +17,7 @@ DEFAULT_LIMIT = 30
 WIDTH = 100
 # Shown if they differ between the members of the stages listed, the most telling first, as many as fit.
 FACTORS = (
-    *("stage", "optimizer", "lr", "head", "seed", "parent_task", "parent_seed", "parent_batch_size", "task"),
+    *("stage", "method", "optimizer", "lr", "head", "seed", "parent_task", "parent_seed", "parent_batch_size", "task"),
     *("batch_size", "dataset", "weight_decay", "epochs", "dim", "depth", "mixup", "cutmix", "schedule", "image_size"),
     *("patch_size", "init", "momentum", "status"),
 )

@@ -59,7 +59,7 @@ def measure(
 def _last(request: measuring.Request, groups: list[str]) -> "tuple[Table, DataFrame, list[LeftOut]]":
     from vitzoo.analysis.summary import summary
 
-    found = request.measurements()
+    found = request.measurements(merged=True)
     return summary(found, groups), found.members, list(found.left_out)
 
 

@@ -73,12 +73,13 @@ class Request:
 
         return vitzoo.open(self.zoo)
 
-    def measurements(self) -> "Measurements":
-        """Measure the last checkpoints of finished members; InputError if there are none."""
+    def measurements(self, merged: bool = False) -> "Measurements":
+        """Measure the last checkpoints of finished members, merged ones too if so; InputError if there are none."""
         from vitzoo.measures.collect import collect
+        from vitzoo.zoo.layout import GROWN, STAGES
 
         with self.waiting() as tell:
-            found = collect(self.opened, **self._how(), tell=tell)
+            found = collect(self.opened, **self._how(), stages=STAGES if merged else GROWN, tell=tell)
         explain(found.left_out, found.notes)
         if found.members.empty:
             raise InputError(f"{self.zoo} has no finished member that could be measured. Grow it first.")

@@ -29,7 +29,7 @@ def show(
         print_json(describe(found))
         return
     print(f"{found.name}: {found.stage}, {found.status}, {_epochs(found)}.")
-    print(f"Recipe {found.id}")
+    print(f"{'Merge' if found.merge else 'Recipe'} {found.id}")
     _print_recipe(found.recipe)
     _print_lineage(found)
     _print_curve(found.curve())
@@ -46,6 +46,8 @@ def describe(member: "Member") -> dict[str, Any]:
         "path": str(member.path),
         "parent": checkpoints[0].manifest["parent"] if checkpoints else member.config["parent"],
         "ancestors": [other.name for other in ancestors(member)],
+        "merge": member.merge,
+        "merged_into": [other.name for other in member.merged_into()],
         "children": [{"name": c.name, "id": c.id, "status": c.status} for c in member.children()],
         "checkpoints": [{"epoch": c.epoch, "sha256": c.sha256} for c in checkpoints],
         "recipe": member.recipe,
@@ -88,14 +90,29 @@ def _print_lineage(member: "Member") -> None:
     for depth, other in enumerate(ancestors(member)):
         at = f", epoch {origin['epoch']} ({origin['sha256'][:12]}…)" if depth == 0 and origin else ""
         lines.append(f"  comes from {other.name}{at}")
+    lines += _merged(member.merge) if member.merge else []
     children = member.children()
     if children:
         lines.append(f"  parent of {count(len(children))} members:")
     lines += [f"    {child.name} ({child.status}{_accuracy(child)})" for child in children[:CHILD_ROWS]]
     if len(children) > CHILD_ROWS:
         lines.append(f"    and {count(len(children) - CHILD_ROWS)} more; --json lists them")
+    lines += [f"  merged into {other.name}" for other in member.merged_into()]
     print("Lineage")
     print("\n".join(lines or ["  no parent and no children in this zoo"]) + "\n")
+
+
+def _merged(merge: dict[str, Any]) -> list[str]:
+    """Say how a member was merged, and from what."""
+    settings = ", ".join(f"{printable(name)} {value('', found)}" for name, found in merge["settings"].items())
+    of, parent = merge["ingredients"], merge["parent"]
+    lines = [f"  merged by {printable(merge['method'])}{f' ({settings})' if settings else ''} from {count(len(of))}:"]
+    for one in of[:CHILD_ROWS]:
+        share = f", share {one['share']:.3g}" if "share" in one else ""
+        lines.append(f"    {one['member']}, epoch {one['epoch']} ({one['sha256'][:12]}…){share}")
+    if len(of) > CHILD_ROWS:
+        lines.append(f"    and {count(len(of) - CHILD_ROWS)} more; --json lists them")
+    return lines + ([f"  starting at {parent['member']}, epoch {parent['epoch']}"] if parent else [])
 
 
 def _accuracy(member: "Member") -> str:

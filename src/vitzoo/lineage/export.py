@@ -50,8 +50,8 @@ def node_link(graph: "networkx.DiGraph") -> dict[str, Any]:
     return networkx.node_link_data(graph, edges="edges", name="name")
 
 
-def base_models(graph: "networkx.DiGraph") -> list[dict[str, str]]:
-    """Return what the model card of each member that has a parent says of it on the hub.
+def base_models(graph: "networkx.DiGraph") -> list[dict[str, Any]]:
+    """Return what the model card of each member that has a parent, or was merged, says of it on the hub.
 
     >>> import networkx
     >>> graph = networkx.DiGraph([("sl", "ft", {"kind": "descends"})])
@@ -59,8 +59,16 @@ def base_models(graph: "networkx.DiGraph") -> list[dict[str, str]]:
     >>> base_models(graph)
     [{'model': 'ft', 'base_model': 'sl', 'base_model_relation': 'finetune'}]
     """
+    edges = [edge for edge in graph.edges(data="kind") if graph.nodes[edge[1]].get("kind") == "member"]
+    merged: dict[str, list[str]] = {}
+    for parent, child, kind in edges:
+        if kind == "merged":
+            merged.setdefault(child, []).append(parent)
     return [
-        {"model": child, "base_model": parent, "base_model_relation": "finetune"}
-        for parent, child, kind in graph.edges(data="kind")
-        if kind == "descends" and graph.nodes[child].get("kind") == "member"
+        *(
+            {"model": child, "base_model": parent, "base_model_relation": "finetune"}
+            for parent, child, kind in edges
+            if kind == "descends"
+        ),
+        *({"model": child, "base_model": of, "base_model_relation": "merge"} for child, of in merged.items()),
     ]

@@ -1,6 +1,6 @@
 """From a zoo to its Measurements: select, predict, weigh, and join by member."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from vitzoo.measures.predictions import Predictions, predict
 from vitzoo.measures.selection import LAST, Epochs, LeftOut, Row, Selection, name_of, select
 from vitzoo.measures.weights import Weights, weigh
 from vitzoo.zoo import Zoo
+from vitzoo.zoo.layout import GROWN
 
 Tell = Callable[[str, int, int], None]  # (what is being done, done, total)
 _NAMES = {"weight_mean": "mean", "weight_std": "std"}  # the catalogue has a mean and a std, those of the images
@@ -30,10 +31,12 @@ def collect(
     where: str | None = None,
     scope: str = "all",
     device: str = "cpu",
+    stages: Sequence[str] = GROWN,
     tell: Tell = silent,
 ) -> Measurements:
     """Measure the last checkpoints of a zoo's finished members; what is cached is not measured again.
 
+    Merged members are left aside unless ``stages`` names theirs: tables, findings and figures are about grown ones.
     ``where`` is a boolean SQL expression over the catalogue's columns, ``scope`` names the tensors that statistics of
     weights are over. What cannot be measured is in ``left_out`` and ``notes`` of the result.
 
@@ -41,7 +44,7 @@ def collect(
     >>> from pathlib import Path
     >>> collect(vitzoo.open("zoos/nano"), Places(Path("data"), Path("cache")))  # doctest: +SKIP
     """
-    selection = select(zoo, LAST, where)
+    selection = select(zoo, LAST, where, stages)
     predictions, weights = _both(selection, places, device, True, tell)
     rows, left_out = _sound(selection, predictions, weights)
     share, kappa = _agreement(rows, predictions)

@@ -63,7 +63,12 @@ class Places:
 
 
 def recipe_of(member: Member) -> Recipe:
-    """Return a member's recipe; InputError if its config describes no model that vitzoo runs."""
+    """Return a member's recipe; InputError if its config describes no model that vitzoo runs.
+
+    A merged member runs as the first of its ingredients, with which it shares all that an evaluation depends on.
+    """
+    while member.merge is not None:
+        member = member.zoo.member(member.merge["ingredients"][0]["member"])
     where = f"{member.path / CONFIG} describes no model that vitzoo runs"
     try:
         recipe = Recipe.model_validate_json(json.dumps(member.recipe))

@@ -1,13 +1,14 @@
 """Which checkpoints are measured, and what is left out and why: an analysis runs on what is sound and says the rest."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import InputError, IntegrityError, VitzooError
+from vitzoo.zoo.layout import STAGES
 
 if TYPE_CHECKING:
     from vitzoo.zoo import Checkpoint, Member, Zoo
@@ -96,9 +97,10 @@ def reason(error: Exception, zoo: "Zoo", others: Mapping[Path, str] | None = Non
     return text
 
 
-def select(zoo: "Zoo", epochs: Epochs = LAST, where: str | None = None) -> Selection:
+def select(zoo: "Zoo", epochs: Epochs = LAST, where: str | None = None, stages: Sequence[str] = STAGES) -> Selection:
     """Choose checkpoints: every finished member's last one, all, or those of certain epochs.
 
+    Members of other ``stages`` are as if they were not in the zoo.
     ``where`` is a boolean SQL expression over the catalogue's columns. With "last" and whole numbers only finished
     members count, since an unfinished or diverged one has no last epoch to compare; with "all" every checkpoint
     that can be read does. Members that cannot be read are left out whatever ``where`` says.
@@ -107,12 +109,12 @@ def select(zoo: "Zoo", epochs: Epochs = LAST, where: str | None = None) -> Selec
     >>> import vitzoo
     >>> select(vitzoo.open("zoos/nano"), where="optimizer = 'adamw'")  # doctest: +SKIP
     """
-    rows = zoo.rows(where)
+    rows = [row for row in zoo.rows(where) if row["stage"] in stages]
     readable = zoo.rows(None, ["member", "epoch"])
     epochs_of: dict[str, set[int]] = {}
     for row in readable:
         epochs_of.setdefault(row["member"], set()).add(row["epoch"])
-    members = {member.name: member for member in zoo.members()}
+    members = {member.name: member for stage in stages for member in zoo.members(stage)}
     left_out = [out for member in members.values() for out in _damage(member, epochs_of.get(member.name, set()))]
     if isinstance(epochs, str):
         if epochs not in (LAST, ALL):
@@ -126,7 +128,7 @@ def select(zoo: "Zoo", epochs: Epochs = LAST, where: str | None = None) -> Selec
         left_out += [LeftOut(name, _unfinished(zoo.member(name))) for name in unfinished]
         damaged = {out.what for out in left_out}
         chosen = [row for row in chosen if row["status"] == "finished" and row["member"] not in damaged]
-    left_out += _planned(zoo, where, set(epochs_of), {out.what for out in left_out})
+    left_out += _planned(members, where, set(epochs_of) | {out.what for out in left_out})
     return Selection(zoo, [_with_parent(row, members.get(row["member"])) for row in chosen], left_out)
 
 
@@ -165,9 +167,8 @@ def _unfinished(member: "Member") -> str:
     return f"it is not finished: epoch {epochs[-1]} of {member.last_epoch}"
 
 
-def _planned(zoo: "Zoo", where: str | None, readable: set[str], known: set[str]) -> list[LeftOut]:
+def _planned(members: Iterable[str], where: str | None, known: set[str]) -> list[LeftOut]:
     """List members without any checkpoint; a condition over checkpoints says nothing of them, so only without one."""
     if where is not None:
         return []
-    names = [member.name for member in zoo.members() if member.name not in readable | known]
-    return [LeftOut(name, "it has no checkpoint yet") for name in names]
+    return [LeftOut(name, "it has no checkpoint yet") for name in members if name not in known]

@@ -86,7 +86,7 @@ def check_outside(zoo: Zoo, out: Path) -> None:
 
 def _draw(zoo: Zoo, m: Measurements, out: Path, png: bool, tell: Tell) -> list[Drawn]:
     # Not ``zoo.table()``, which warns of what is unreadable: here that is part of the page.
-    table = query.frame(zoo.catalogue())
+    table = query.frame(zoo.catalogue(), "stage <> 'merging'")
     total, drawn = len(drawing.ORDER), []
     try:
         for one in drawing.draw_all(table, m, out, png):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from vitzoo.zoo.store import Zoo
 
-VERSION = 1  # raise it when columns change, so that old catalogues are rebuilt
+VERSION = 2  # raise it when columns change, so that old catalogues are rebuilt
 MAX_FILE = 1_000_000_000
 # A directory that changes twice within the clock's tick keeps its time, so a tree this young has no fingerprint.
 SETTLED_NS = 2_000_000_000

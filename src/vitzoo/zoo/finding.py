@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vitzoo.zoo.layout import STAGING
 
-RETRAIN = "Restore it from a copy of the zoo, or remove its member's directory and grow again."
+RETRAIN = "Restore it from a copy of the zoo, or remove its member's directory and grow or merge again."
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ BLUEPRINT = "blueprint.yaml"
 CATALOGUE = "catalogue.parquet"
 PRETRAINING = "pretraining"
 FINETUNING = "finetuning"
-STAGES = (PRETRAINING, FINETUNING)
+MERGING = "merging"
+GROWN = (PRETRAINING, FINETUNING)  # what a blueprint asks for; a zoo always has these
+STAGES = (*GROWN, MERGING)
 MEASURES = "measures"
 GROW = ".grow"
 CONFIG = "config.json"
@@ -19,7 +21,7 @@ WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 STAGING = ".staging-"
 ROOT_FILES = frozenset({ZOO_JSON, BLUEPRINT, CATALOGUE, "README.md", "LICENSE", "CITATION.cff", ".gitattributes"})
-ROOT_DIRECTORIES = frozenset({PRETRAINING, FINETUNING, MEASURES, GROW})
+ROOT_DIRECTORIES = frozenset({*STAGES, MEASURES, GROW})
 CHECKPOINT_FILES = frozenset({WEIGHTS, CONFIG, MANIFEST})
 
 MEMBER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,127}", re.ASCII)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from vitzoo.zoo import merge
+
 if TYPE_CHECKING:
     import networkx
 
@@ -13,7 +15,7 @@ def graph(zoo: "Zoo") -> "networkx.DiGraph":
 
     Nodes have ``kind``: ``member`` (node: its name; attributes stage, id) or ``checkpoint`` (node: ``member@epoch``;
     attributes member, epoch, sha256). Edges have ``kind``: ``descends`` between members and between checkpoints,
-    ``has`` from a member to its checkpoints.
+    ``merged`` from what was merged to what came of it, also between both, ``has`` from a member to its checkpoints.
     """
     import networkx  # only here: reading and listing a zoo does not need it
 
@@ -22,6 +24,9 @@ def graph(zoo: "Zoo") -> "networkx.DiGraph":
         found.add_node(member.name, kind="member", stage=member.stage, id=member.id)
         if reference := member.config["parent"]:
             found.add_edge(reference["member"], member.name, kind="descends")
+        for edge in merge.origins(member.merge) if member.merge else ():
+            found.add_edge(edge["member"], member.name, kind="merged")
+            found.add_edge(f"{edge['member']}@{edge['epoch']}", f"{member.name}@0", kind="merged")
     names = ["member", "epoch", "sha256", "from_member", "from_epoch"]
     for row in zoo.rows(columns=names):
         node = f"{row['member']}@{row['epoch']}"

@@ -2,14 +2,26 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import InputError, IntegrityError
-from vitzoo.zoo import commit, results
+from vitzoo.zoo import commit, merge, results
 from vitzoo.zoo.checkpoint import Checkpoint, is_edge
-from vitzoo.zoo.layout import CONFIG, FINETUNING, MANIFEST, RESULT, SHA256, STAGES, epoch_of, is_kept, is_name
+from vitzoo.zoo.layout import (
+    CONFIG,
+    FINETUNING,
+    MANIFEST,
+    MERGING,
+    RESULT,
+    SHA256,
+    STAGES,
+    epoch_of,
+    is_kept,
+    is_name,
+)
 from vitzoo.zoo.strict_json import MAX_BYTES, REMEDY, check_object, parse, read_bytes
 
 if TYPE_CHECKING:
@@ -39,40 +51,54 @@ class Member:
         """``config.json``: recipe, lineage and timm's keys. IntegrityError if it is not this member's."""
         config = check_config(parse(self.config_bytes, self.path / CONFIG), self.path / CONFIG)
         parent = config["parent"]["member"] if config["parent"] else None
-        expected = self.zoo.member_path(self.name, parent)
+        expected = self.zoo.member_path(self.name, parent, config["stage"])
         if config["name"] != self.name or expected != self.path:
             raise IntegrityError(f"{self.path / CONFIG} belongs to another member. {REMEDY}.")
         return config
 
     @property
     def id(self) -> str:
-        """The recipe's id: 64 hexadecimal digits."""
+        """The id of the recipe, or of the merge: 64 hexadecimal digits."""
         return self.config["id"]
 
     @property
     def stage(self) -> str:
-        """``pretraining`` or ``finetuning``, as the place in the tree says."""
-        return FINETUNING if self.path.parent.parent.name == FINETUNING else self.path.parent.name
+        """``pretraining``, ``finetuning`` or ``merging``, as the place in the tree says."""
+        return self.path.relative_to(self.zoo.path).parts[0]
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Every generating factor, as plain data."""
+        """Every generating factor, as plain data; of a merged member those in which its ingredients agree."""
         return self.config["recipe"]
 
     @property
     def last_epoch(self) -> int:
-        """The epoch after which the member is finished."""
-        return self.recipe["hyperparameters"]["epochs"]
+        """The epoch after which the member is finished; a merged one is so as it is made, in epoch 0."""
+        return 0 if self.merge else self.recipe["hyperparameters"]["epochs"]
+
+    @property
+    def merge(self) -> dict[str, Any] | None:
+        """Method, settings, ingredients and parent of a merged member, ``None`` for one that was trained."""
+        return self.config["merge"] if self.stage == MERGING else None
 
     @property
     def parent(self) -> "Member | None":
-        """The member this one was initialised from, ``None`` for a pre-trained one."""
+        """The member this one was initialised from, ``None`` for a pre-trained or merged one."""
         reference = self.config["parent"]
         return self.zoo.member(reference["member"]) if reference else None
 
     def children(self) -> "list[Member]":
         """Members initialised from this one, sorted by name."""
         return [member for member in self.zoo.members(FINETUNING) if member.path.parent.name == self.name]
+
+    def merged_into(self) -> "list[Member]":
+        """Merged members that were made of this one, sorted by name; of those that can be read."""
+        found = []
+        for member in self.zoo.members(MERGING):
+            with suppress(IntegrityError):  # `vitzoo verify` says what is wrong with it
+                if any(edge["member"] == self.name for edge in merge.origins(member.config["merge"])):
+                    found.append(member)
+        return found
 
     @property
     def status(self) -> str:
@@ -231,7 +257,7 @@ class Member:
         expected = self.config["parent"]
         if expected is None:
             if parent is not None:
-                raise InputError(f"{self.name} is pre-trained, so its first checkpoint has no parent.")
+                raise InputError(f"{self.name} was not fine-tuned, so its first checkpoint has no parent.")
             return None
         if not is_edge(edge := dict(parent or {})) or edge["member"] != expected["member"]:
             raise InputError(
@@ -248,20 +274,35 @@ class Member:
 def check_config(value: Any, where: object) -> dict[str, Any]:
     """Return the value if it has the form of a member's config; IntegrityError otherwise."""
     config = check_object(value, CONFIG_KEYS, where)
-    parent, recipe = config["parent"], config["recipe"]
-    pretrained = config["stage"] == STAGES[0]
-    h = recipe.get("hyperparameters") if isinstance(recipe, dict) else None
-    every = recipe.get("checkpoints", {}) if isinstance(recipe, dict) else None
+    parent, stage = config["parent"], config["stage"]
     sound = {
         "name": is_name(config["name"]),
         "id": isinstance(config["id"], str) and SHA256.fullmatch(config["id"]) is not None,
-        "stage": config["stage"] in STAGES,
-        "parent": parent is None if pretrained else isinstance(parent, dict) and is_name(parent.get("member")),
+        "stage": stage in STAGES,
+        "parent": isinstance(parent, dict) and is_name(parent.get("member")) if stage == FINETUNING else parent is None,
+        **(_sound_merge(config) if stage == MERGING else _sound_recipe(config["recipe"])),
+    }
+    if wrong := [key for key, good in sound.items() if not good]:
+        raise IntegrityError(f"{where} has no valid {', '.join(map(repr, wrong))}. {REMEDY}.")
+    return config
+
+
+def _sound_recipe(recipe: Any) -> dict[str, bool]:
+    h = recipe.get("hyperparameters") if isinstance(recipe, dict) else None
+    every = recipe.get("checkpoints", {}) if isinstance(recipe, dict) else None
+    return {
         "recipe": isinstance(h, dict) and type(h.get("epochs")) is int and h["epochs"] >= 1,
         "recipe.checkpoints": isinstance(every, dict)
         and type(every.get("every", 1)) is int
         and every.get("every", 1) > 0,
     }
-    if wrong := [key for key, good in sound.items() if not good]:
-        raise IntegrityError(f"{where} has no valid {', '.join(map(repr, wrong))}. {REMEDY}.")
-    return config
+
+
+def _sound_merge(config: Mapping[str, Any]) -> dict[str, bool]:
+    """Say what is sound of a merged member; its id is checked, because it can be without knowing the factors."""
+    sound = merge.is_merge(config.get("merge"))
+    return {
+        "recipe": isinstance(config["recipe"], dict) and "checkpoints" not in config["recipe"],
+        "merge": sound,
+        "id of its merge": not sound or config["id"] == merge.merge_id(config["merge"]),
+    }

@@ -93,7 +93,7 @@ def _order(catalogue: Catalogue, order_by: str | None) -> str:
             raise InputError(f"{part.strip()!r} is no order; write a column, with 'desc' for the largest first.")
         falling = bool(match[1]) or (match[3] or "").lower() == "desc"
         terms.append(f'"{_known(catalogue, match[2])}" {"DESC" if falling else "ASC"} NULLS LAST')
-    return ", ".join([*terms, "stage DESC", "member", "epoch"])
+    return ", ".join([*terms, "stage = 'merging'", "stage DESC", "member", "epoch"])
 
 
 def _known(catalogue: Catalogue, name: str) -> str:

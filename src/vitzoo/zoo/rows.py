@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import InputError, IntegrityError
 from vitzoo.zoo.checkpoint import Checkpoint
-from vitzoo.zoo.layout import CONFIG, MANIFEST, METRIC_NAME, WEIGHTS
+from vitzoo.zoo.layout import CONFIG, MANIFEST, MERGING, METRIC_NAME, STAGES, WEIGHTS
 
 if TYPE_CHECKING:
     from vitzoo.zoo.member import Member
@@ -16,7 +16,7 @@ Row = dict[str, Any]
 _PLAIN = ("architecture", "dataset", "augmentation", "hyperparameters")
 _SHORT = {"head_kind": "head", "source": "dataset"}
 OF_PARENT = ("task", "seed", "batch_size", "optimizer", "lr", "weight_decay", "epochs", "dataset")
-_FIRST = ("stage", "member", "id", "epoch", "is_last", "status")
+_FIRST = ("stage", "member", "id", "epoch", "is_last", "status", "method")
 _FROM = ("from_member", "from_epoch", "from_sha256")
 _PARENT = ("parent_member", "parent_epoch", "parent_sha256")
 _LAST = ("path", "sha256", "size")
@@ -42,7 +42,7 @@ def all_rows(zoo: "Zoo") -> tuple[list[Row], dict[str, Any]]:
     rows: list[Row] = []
     unreadable: list[str] = []
     statuses: dict[str, int] = {}
-    members = [member for stage in ("pretraining", "finetuning") for member in zoo.members(stage)]
+    members = [member for stage in STAGES for member in zoo.members(stage)]
     of_parent: dict[str, Row] = {}
     for member in members:
         try:
@@ -51,7 +51,8 @@ def all_rows(zoo: "Zoo") -> tuple[list[Row], dict[str, Any]]:
         except (IntegrityError, InputError, OSError) as error:
             status = "damaged"
             unreadable.append(str(error))
-        statuses[status] = statuses.get(status, 0) + 1
+        counted = "merged" if member.stage == MERGING and status == "finished" else status
+        statuses[counted] = statuses.get(counted, 0) + 1
     summary = {
         "members": dict(sorted(statuses.items())),
         "checkpoints": len(rows),
@@ -89,6 +90,7 @@ def _member_rows(member: "Member", status: str, of_parent: dict[str, Row], unrea
                 "epoch": checkpoint.epoch,
                 "is_last": checkpoint is kept[-1][0],
                 "status": status,
+                "method": member.merge["method"] if member.merge else None,
                 **origin,
                 **dict(zip(_FROM, _edge(manifest["parent"]), strict=True)),
                 **own,

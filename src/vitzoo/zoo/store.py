@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import InputError, IntegrityError, nearest
-from vitzoo.zoo import atomic
+from vitzoo.zoo import atomic, commit, merge, results
 from vitzoo.zoo.checkpoint import Checkpoint
 from vitzoo.zoo.layout import (
     BLUEPRINT,
@@ -15,7 +15,10 @@ from vitzoo.zoo.layout import (
     FINETUNING,
     FORMAT,
     GROW,
+    GROWN,
+    MERGING,
     PRETRAINING,
+    RESULT,
     STAGES,
     STAGING,
     ZOO_JSON,
@@ -65,7 +68,7 @@ class Zoo:
         else:
             atomic.make_directories(root)
         atomic.replace_file(root / BLUEPRINT, text)
-        for stage in STAGES:
+        for stage in GROWN:
             atomic.make_directories(root / stage)
         atomic.replace_file(root / ZOO_JSON, data)  # last: with it the directory becomes a zoo
         return cls.open(root)
@@ -88,22 +91,21 @@ class Zoo:
         """The blueprint as the user wrote it."""
         return read_bytes(self.path / BLUEPRINT, MAX_BYTES).decode(errors="replace")
 
-    def member_path(self, name: str, parent: str | None) -> Path:
-        """Directory of a member, there or not."""
-        place = self.path / FINETUNING / check_name(parent) if parent is not None else self.path / PRETRAINING
+    def member_path(self, name: str, parent: str | None, stage: str = PRETRAINING) -> Path:
+        """Directory of a member, there or not; with a parent it is among the fine-tuned, whatever the stage."""
+        place = self.path / FINETUNING / check_name(parent) if parent is not None else self.path / stage
         return place / check_name(name)
 
     def add_member(self, config: Mapping[str, Any]) -> Member:
         """Add a member, or return it if it is there with the same config; IntegrityError if its config differs."""
         checked = check_config(dict(config), "The config of a new member")
         name, parent = checked["name"], checked["parent"]
-        path = self.member_path(name, parent["member"] if parent else None)
+        path = self.member_path(name, parent["member"] if parent else None, checked["stage"])
         data = encode_foreign(checked)
         if path.is_dir():
             if parse(read_bytes(path / CONFIG, MAX_BYTES), path / CONFIG) != parse(data, name):
-                raise IntegrityError(
-                    f"{path} is there with another {CONFIG}. Grow into a new zoo, or remove that directory first."
-                )
+                other = "Choose another name" if checked["stage"] == MERGING else "Grow into a new zoo"
+                raise IntegrityError(f"{path} is there with another {CONFIG}. {other}, or remove that directory first.")
             return self._at(path)
         self._check_new(name, parent)
         atomic.make_directories(path.parent)
@@ -119,10 +121,35 @@ class Zoo:
             atomic.sync_directory(path.parent)
         return self._at(path)
 
+    def add_merged(self, config: Mapping[str, Any], tensors: Mapping[str, Any], metrics: Mapping[str, Any]) -> Member:
+        """Add a merged member with its one checkpoint, in one step, or return it if it is there and equal.
+
+        ``config`` is as from ``merge.make_config``; ``tensors`` and ``metrics`` are as for ``Member.commit``.
+        IntegrityError if a member of that name is something else, or an ingredient is not as the config says.
+        """
+        checked = check_config(dict(config), "The config of a merged member")
+        path = self.member_path(checked["name"], None, MERGING)
+        if path.is_dir():
+            member = self.add_member(checked)
+            member.commit(0, tensors, metrics, None)
+            return member
+        self._check_new(checked["name"], None)
+        self._check_origins(checked)
+        atomic.make_directories(path.parent)
+        staged = atomic.staging_path(path.parent, checked["name"])
+        with atomic.storing(path):
+            try:
+                _fill_merged(staged, checked, tensors, metrics)
+                staged.rename(path)
+            finally:
+                atomic.discard(staged)
+            atomic.sync_directory(path.parent)
+        return self._at(path)
+
     def members(self, stage: str | None = None) -> list[Member]:
         """All members, or those of one stage, sorted by name."""
         if stage is not None and stage not in STAGES:
-            raise InputError(f"{stage!r} is not a stage; use {' or '.join(STAGES)}.{nearest(stage, STAGES)}")
+            raise InputError(f"{stage!r} is not a stage; use {', '.join(STAGES)}.{nearest(stage, STAGES)}")
         stages = STAGES if stage is None else (stage,)
         return sorted((self._at(path) for s in stages for path in self._paths(s)), key=lambda member: member.name)
 
@@ -229,8 +256,16 @@ class Zoo:
         return self._members.setdefault(path, Member(self, path))
 
     def _paths(self, stage: str) -> list[Path]:
-        places = [self.path / stage] if stage == PRETRAINING else _directories(self.path / stage)
+        places = _directories(self.path / stage) if stage == FINETUNING else [self.path / stage]
         return [path for place in places for path in _directories(place)]
+
+    def _check_origins(self, config: Mapping[str, Any]) -> None:
+        for edge in merge.origins(config["merge"]):
+            if self.checkpoint(edge["member"], edge["epoch"]).sha256 != edge["sha256"]:
+                raise IntegrityError(
+                    f"{edge['member']}, epoch {edge['epoch']}, has other weights than were merged. "
+                    "Run `vitzoo verify --deep`."
+                )
 
     def _check_new(self, name: str, parent: Mapping[str, Any] | None) -> None:
         names = {member.name.casefold(): member for member in self.members()}
@@ -242,6 +277,16 @@ class Zoo:
             raise InputError(f"The parent {parent['member']!r} of {name!r} is not in the zoo; add it first.")
         if self.member(parent["member"]).id != parent.get("id"):
             raise IntegrityError(f"The parent {parent['member']!r} of {name!r} has another id in this zoo.")
+
+
+def _fill_merged(place: Path, config: dict[str, Any], tensors: Mapping[str, Any], metrics: Mapping[str, Any]) -> None:
+    """Write all that a merged member's directory holds."""
+    data, cleaned = encode_foreign(config), commit.clean_metrics(metrics)
+    manifest = {"format": 1, "member": config["name"], "epoch": 0, "parent": None, "metrics": cleaned}
+    place.mkdir()
+    atomic.write_synced(place / CONFIG, data)
+    commit.write_checkpoint(place, 0, data, tensors, manifest)
+    results.write(place / RESULT, {0: {"epoch": 0, **cleaned}})  # it syncs the directory
 
 
 def _directories(place: Path) -> list[Path]:

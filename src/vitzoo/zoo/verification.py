@@ -14,10 +14,11 @@ from vitzoo.zoo.layout import (
     BLUEPRINT,
     FINETUNING,
     GROW,
+    GROWN,
     MEASURES,
-    PRETRAINING,
     ROOT_DIRECTORIES,
     ROOT_FILES,
+    STAGES,
     ZOO_JSON,
     is_name,
 )
@@ -55,7 +56,7 @@ def verify(zoo: Zoo, deep: bool = False, progress: Progress | None = None) -> Re
     report = Report(deep=deep)
     report.findings += _root(zoo, report.notes)
     members = []
-    for stage in (PRETRAINING, FINETUNING):
+    for stage in STAGES:
         report.findings += _stage(zoo.path / stage, nested=stage == FINETUNING)
         members += zoo.members(stage)
     report.members = len(members)
@@ -99,7 +100,7 @@ def _root(zoo: Zoo, notes: list[str]) -> Iterator[Finding]:
         read_object(zoo.path / ZOO_JSON, ZOO_KEYS)
     except VitzooError as error:
         yield damaged(zoo.path / ZOO_JSON, error)
-    for name in (BLUEPRINT, PRETRAINING, FINETUNING):
+    for name in (BLUEPRINT, *GROWN):
         if not os.path.lexists(zoo.path / name):
             yield Finding(str(zoo.path / name), "is missing", "Restore it from a copy of the zoo.")
 

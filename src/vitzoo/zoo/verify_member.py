@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vitzoo.errors import VitzooError
-from vitzoo.zoo import results, safetensors_io
+from vitzoo.zoo import merge, results, safetensors_io
 from vitzoo.zoo.checkpoint import read_manifest
 from vitzoo.zoo.finding import RETRAIN, Finding, damaged, unexpected
 from vitzoo.zoo.layout import CHECKPOINT_FILES, CONFIG, FINETUNING, MANIFEST, RESULT, WEIGHTS, checkpoint_name, epoch_of
@@ -87,6 +87,8 @@ def references(survey: Survey, others: Mapping[str, Survey]) -> Iterator[Finding
     if survey.config is None:
         return
     yield from _parent(survey, others)
+    if survey.member.merge is not None:
+        yield from _merged(survey, survey.member.merge, others)
     for count, epoch in enumerate(survey.epochs):
         manifest = survey.manifests.get(epoch)
         if manifest is not None:
@@ -164,12 +166,29 @@ def _origin(
     """Say what is wrong with the origin of a checkpoint, ``None`` if nothing is."""
     edge, member = manifest["parent"], survey.member
     if before is None and member.stage != FINETUNING:
-        return None if edge is None else "names a parent, although the first checkpoint of pre-training has none"
+        first = f"the first checkpoint of {member.stage} has none"
+        return None if edge is None else f"names a parent, although {first}"
     if edge is None:
         return "names no parent, although only the first checkpoint of pre-training has none"
     expected = member.name if before is not None else member.config["parent"]["member"]
     if edge["member"] != expected or (before is not None and edge["epoch"] != before):
         return f"comes from {edge['member']!r}, epoch {edge['epoch']}, which is not the checkpoint before it"
+    return _absent(edge, others)
+
+
+def _merged(survey: Survey, recorded: merge.Merge, others: Mapping[str, Survey]) -> Iterator[Finding]:
+    """Check that what was merged is in the zoo, as it was, and that the member has the one checkpoint it can have."""
+    for edge in merge.origins(recorded):
+        if problem := _absent(edge, others):
+            yield Finding(str(survey.member.path / CONFIG), problem, RETRAIN)
+    for epoch in survey.epochs:
+        if epoch != 0:
+            path = str(survey.member.path / checkpoint_name(epoch))
+            yield Finding(path, "is there, although a merged member has epoch 0 alone", "Move it out of the zoo.")
+
+
+def _absent(edge: Mapping[str, Any], others: Mapping[str, Survey]) -> str | None:
+    """Say that a checkpoint something came from is not there, or is another one now; ``None`` if all is well."""
     origin = others.get(edge["member"])
     if origin is None or edge["epoch"] not in origin.epochs:
         return f"comes from {edge['member']!r}, epoch {edge['epoch']}, which is not in the zoo"

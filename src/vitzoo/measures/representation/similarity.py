@@ -17,7 +17,7 @@ from vitzoo.measures.representation.features import layers
 from vitzoo.measures.representation.signing import SimilaritySetting, sign
 from vitzoo.measures.selection import LeftOut, Row, Selection
 from vitzoo.measures.tell import Tell, silent
-from vitzoo.zoo.layout import FINETUNING, PRETRAINING
+from vitzoo.zoo.layout import FINETUNING, MERGING, PRETRAINING
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _dataset(selection: Selection, groups: Sequence[tuple[Recipe, list[Row]]], d
     """Return the data set whose images are shown to everybody."""
     if data_of is not None:
         return inference.recipe_of(selection.zoo.member(data_of)).dataset
-    for stage in (FINETUNING, PRETRAINING):
+    for stage in (FINETUNING, MERGING, PRETRAINING):
         # A group may hold both stages, so the rows are asked, not the recipe.
         there = [recipe.dataset for recipe, rows in groups if any(row["stage"] == stage for row in rows)]
         found = {dataset.model_dump_json(): dataset for dataset in there}
