@@ -14,6 +14,7 @@ from vitzoo.cli.grow import grow
 from vitzoo.cli.lineage import app as lineage
 from vitzoo.cli.ls import ls
 from vitzoo.cli.measure import measure
+from vitzoo.cli.merge import app as merge
 from vitzoo.cli.plan import plan
 from vitzoo.cli.report import report
 from vitzoo.cli.show import show
@@ -43,6 +44,7 @@ app.command("compare")(compare)
 app.command("similarity")(similarity)
 app.command("curvature")(curvature)
 app.add_typer(lineage, name="lineage")
+app.add_typer(merge, name="merge")
 
 
 def _print_version(wanted: bool) -> None:

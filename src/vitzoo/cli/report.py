@@ -40,7 +40,7 @@ def report(
     from vitzoo.report.write import check_outside, write
 
     request = Request(zoo, data, cache, scope, device)
-    place = _place(request.opened, out)
+    place = place_of(request.opened, out)
     check_outside(request.opened, place)
     found = request.measurements()
     with request.waiting() as tell:
@@ -53,7 +53,8 @@ def report(
         raise typer.Exit(code)
 
 
-def _place(zoo: "Zoo", out: Path | None) -> Path:
+def place_of(zoo: "Zoo", out: Path | None) -> Path:
+    """Return the directory to write to: ``out``, or reports/ and the zoo's name; InputError if that is no name."""
     from vitzoo.zoo.layout import is_name
 
     if out is None and not is_name(zoo.name):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vitzoo.errors import InputError
 from vitzoo.measures.measurements import DataFrame, Measurements
+from vitzoo.merging.study.averages import Averages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,10 +40,21 @@ def draw_all(table: DataFrame, m: Measurements, out: Path, png: bool = False) ->
     drawers: dict[str, Callable[[], Figure]] = {stem: partial(draw, m) for stem, draw in MEASURED.items()}
     drawers |= {stem: partial(_of_rows, draw, m) for stem, draw in FIGURES.items()}
     drawers["curves"] = partial(FIGURES["curves"], table, m.zoo)
+    yield from _drawn({stem: drawers[stem] for stem in ORDER}, out, png)
+
+
+def draw_averages(a: Averages, out: Path, png: bool = False) -> Iterator[Drawn]:
+    """Draw the figures of the study of averages one by one into a directory, as ``draw_all``."""
+    from vitzoo.analysis.figures import AVERAGED
+
+    yield from _drawn({stem: partial(draw, a) for stem, draw in AVERAGED.items()}, out, png)
+
+
+def _drawn(drawers: "dict[str, Callable[[], Figure]]", out: Path, png: bool) -> Iterator[Drawn]:
     out.mkdir(parents=True, exist_ok=True)
-    for stem in ORDER:
+    for stem, draw in drawers.items():
         try:
-            figure = drawers[stem]()
+            figure = draw()
         except InputError as error:
             yield Drawn(stem, why=str(error))
             continue

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from vitzoo.errors import InputError
 from vitzoo.measures.measurements import Measurements
 from vitzoo.report import drawing, page
+from vitzoo.report.averages import Shown, show
 from vitzoo.report.drawing import Drawn
 from vitzoo.report.facts import facts
-from vitzoo.report.sections import about, findings, left_out, summary, tables
+from vitzoo.report.sections import about, averages, findings, left_out, summary, tables
 from vitzoo.report.sections import figures as pictures
 from vitzoo.zoo import Zoo, query
 
@@ -47,6 +48,7 @@ def write(
 ) -> Report:
     """Write ``index.html`` and ``figures/*.svg`` (and ``*.png``) into a directory, which is made if it is not there.
 
+    Averages are shown as far as they are cached (``vitzoo merge study``).
     ``m`` are the zoo's Measurements, ``day`` the day that the page states, ``refine`` an expression such as
     ``"test_acc > 0.65"`` by which some tables and all findings are shown refined, too. The same input gives the same
     bytes.
@@ -63,14 +65,18 @@ def write(
     built, found = build(m, refine), tuple(evaluate(m))
     again = evaluate(m.refine(refine)) if refine is not None else ()
     drawn = _draw(zoo, m, out / FIGURES, png, tell)
+    study = _study(zoo, out, png)
     said = facts(zoo)
     sections = [
         about.about(said, m, vitzoo.__version__, day),
         findings.findings(found, again, refine or ""),
         tables.tables(built),
         pictures.figures(drawn),
+        averages.averages(study),
         left_out.left_out(m, said.notes),
     ]
+    if study is not None:
+        drawn, found = [*drawn, *study.drawn], (*found, *study.findings)
     text = page.page(zoo.name, summary.summary(said, m, found), sections, vitzoo.__version__)
     _write(out / INDEX, text)
     return Report(out / INDEX, tuple(drawn), found)
@@ -95,6 +101,17 @@ def _draw(zoo: Zoo, m: Measurements, out: Path, png: bool, tell: Tell) -> list[D
     except OSError as error:
         raise _unwritable(out, error) from None
     return drawn
+
+
+def _study(zoo: Zoo, out: Path, png: bool) -> Shown | None:
+    """Show the averages of the zoo if they have been made."""
+    from vitzoo.merging.study.run import stored
+
+    found = stored(zoo)
+    try:
+        return None if found is None else show(found, out, png)
+    except OSError as error:
+        raise _unwritable(out, error) from None
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,4 +1,6 @@
-"""Figures of a zoo, one per file; Matplotlib is only here. FIGURES read ``zoo.table()``, MEASURED reads Measurements.
+"""Figures of a zoo, one per file; Matplotlib is only here.
+
+FIGURES read ``zoo.table()``, MEASURED reads Measurements, AVERAGED reads the study of averages.
 
 In all of them larger numbers are lighter, and no two levels differ by colour alone.
 """
@@ -7,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vitzoo.analysis.figures import agreement, curves, distances, gap, grid, map, strips
+from vitzoo.analysis.figures import agreement, averages, curves, distances, gap, grid, map, soups, strips, windows
 from vitzoo.analysis.figures.style import save
 from vitzoo.analysis.levels import DataFrame
 from vitzoo.measures.measurements import Measurements
+from vitzoo.merging.study.averages import Averages
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,8 +27,14 @@ MEASURED: "dict[str, Callable[[Measurements], Figure]]" = {
     "distances": distances.draw,
     "agreement": agreement.draw,
 }
+#: Of averages within a lineage, ``draw(averages)``: the paper's Figures 2a, 2b and 3.
+AVERAGED: "dict[str, Callable[[Averages], Figure]]" = {
+    "averages": averages.draw,
+    "soups": soups.draw,
+    "windows": windows.draw,
+}
 
-__all__ = ["FIGURES", "MEASURED", "save", "write"]
+__all__ = ["AVERAGED", "FIGURES", "MEASURED", "save", "write"]
 
 
 def write(table: DataFrame, name: str, out: Path, suffix: str = ".svg") -> list[Path]:

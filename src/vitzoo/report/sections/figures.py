@@ -45,16 +45,42 @@ CAPTIONS = {
         "Every pair of fine-tuned members in the order of their lineage. Agreement is bounded by accuracy: two members "
         "that are mostly right must mostly agree. Table 2 has Cohen’s κ beside it.",
     ),
+    "averages": (
+        "Averages over the last epochs",
+        "What is gained by averaging the weights of a member’s last checkpoints, over the best and over the mean of "
+        "those that are averaged. Lighter points have a larger generalisation gap. It is Figure 2a of the paper for "
+        "this zoo.",
+    ),
+    "soups": (
+        "Soups over one factor",
+        "What is gained by averaging the last checkpoints of members that share their backbone and all of fine-tuning "
+        "but one factor, over the best and over the mean of these members. Boxes are quartiles with the median, "
+        "whiskers reach to the extremes, diamonds are means; soups that gain are lighter. It is Figure 2b of the paper "
+        "for this zoo.",
+    ),
+    "windows": (
+        "Averages along fine-tuning",
+        "The average of the checkpoints up to an epoch beside the model at that epoch: accuracies on the left, what "
+        "averaging gains on the right. It is Figure 3 of the paper for this zoo.",
+    ),
 }
 
 
 def figures(drawn: Sequence[Drawn]) -> Section:
     """Return the section; figures that could not be drawn are named with the reason."""
-    shown = [one for one in drawn if one.svg]
+    return Section("figures", "Figures", pictures(drawn), contents(drawn))
+
+
+def pictures(drawn: Sequence[Drawn]) -> Markup:
+    """Return the figures one below the other, after the names of those that could not be drawn."""
     missing = [element("li", f"{CAPTIONS[one.stem][0]}: not drawn. {one.why}") for one in drawn if not one.svg]
     parts = [element("ul", *missing, class_="notes")] if missing else []
-    contents = tuple((f"figure-{one.stem}", CAPTIONS[one.stem][0]) for one in shown)
-    return Section("figures", "Figures", join(*parts, *(_figure(one) for one in shown)), contents)
+    return join(*parts, *(_figure(one) for one in drawn if one.svg))
+
+
+def contents(drawn: Sequence[Drawn]) -> tuple[tuple[str, str], ...]:
+    """Return id and heading of each figure that was drawn, for the table of contents."""
+    return tuple((f"figure-{one.stem}", CAPTIONS[one.stem][0]) for one in drawn if one.svg)
 
 
 def _figure(one: Drawn) -> Markup:

@@ -25,13 +25,17 @@ def findings(found: Sequence[Finding], refined: Sequence[Finding] = (), where: s
     )
     if refined:
         intro += f" Below, the verdict on the refined zoo, of members with {where}, which the paper mostly speaks of."
+    return Section("findings", "Findings", join(element("p", intro), table(found, refined)))
+
+
+def table(found: Sequence[Finding], refined: Sequence[Finding] = ()) -> Markup:
+    """Return a row per claim, in a group per family."""
     head = element("thead", element("tr", *(element("th", name, scope="col") for name in COLUMNS)))
     again = {finding.key: finding for finding in refined}
     families: dict[str, list[Markup]] = {}
     for finding in found:
         families.setdefault(finding.key.split(".")[0], []).append(_row(finding, again.get(finding.key)))
-    table = element("table", head, *(_family(*family) for family in families.items()), class_="findings")
-    return Section("findings", "Findings", join(element("p", intro), table))
+    return element("table", head, *(_family(*family) for family in families.items()), class_="findings")
 
 
 def _family(key: str, rows: list[Markup]) -> Markup:

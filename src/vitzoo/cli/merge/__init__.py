@@ -1,0 +1,8 @@
+"""``vitzoo merge``: average, align and merge models; one module per command."""
+
+import typer
+
+from vitzoo.cli.merge.study import study
+
+app = typer.Typer(help="Average, align and merge models: study, models, across.", no_args_is_help=True)
+app.command("study")(study)
