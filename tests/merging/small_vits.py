@@ -3,6 +3,7 @@
 import torch
 
 from vitzoo.blueprint.schema import Backbone, Dataset, Head
+from vitzoo.merging.symmetry import inner, residual, units
 from vitzoo.model.shapes import parameter_shapes
 from vitzoo.model.timm_names import create, describe
 
@@ -48,3 +49,22 @@ def order(seed, count):
     """Draw an order that is not the one there is."""
     drawn = torch.randperm(count, generator=torch.Generator().manual_seed(seed))
     return drawn.flip(0) if torch.equal(drawn, torch.arange(count)) else drawn
+
+
+def planted(params, seed):
+    """Change a model by one of every symmetry."""
+    found = residual.rotate(residual.fold(params), residual.keeps_ones(rotation(seed, D - 1)))
+    for block in range(DEPTH):
+        found = units.permute_mlp(found, block, order(seed + block, 2 * D))
+        found = units.permute_heads(found, block, order(seed + block, HEADS))
+        found = inner.mix_keys(found, block, mixing(seed + block, D // HEADS))
+        found = inner.mix_values(found, block, mixing(seed + block + 1, D // HEADS))
+    return units.permute_head(found, order(seed, 10)) if "head.0.weight" in found else found
+
+
+def pictures(count, seed=5):
+    return torch.randn(count, 3, 16, 16, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def distance(a, b):
+    return float(sum(((a[name] - b[name]) ** 2).sum() for name in a)) ** 0.5

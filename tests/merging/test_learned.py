@@ -4,10 +4,24 @@ import torch
 from small_vits import HEADS, D, arch, logits, model, order
 from torch.nn.functional import cross_entropy
 
-from vitzoo.merging.forward import activations
-from vitzoo.merging.learned import learn, mixture, rotations
-from vitzoo.merging.procrustes import prepared
+from vitzoo.merging.across.learned import learn, mixture, rotations, tuned
+from vitzoo.merging.symmetry.balance import balance, canonical
+from vitzoo.merging.symmetry.residual import rotate
 from vitzoo.model.vit import forward
+
+
+def loss(params, images, targets):
+    outputs = forward({k: v[None] for k, v in params.items()}, images[None], arch("linear"), kernels="plain")
+    return cross_entropy(outputs[0], targets)
+
+
+def lesson():
+    return torch.randn(32, 3, 16, 16, generator=torch.Generator().manual_seed(3)), order(0, 32) % 7
+
+
+def middle(models):
+    average = mixture(models, torch.full((2,), 0.5))
+    return float(loss({k: v.float() for k, v in average.items()}, *lesson()))
 
 
 def test_rotations_are_orthogonal_and_keep_the_ones():
@@ -19,21 +33,19 @@ def test_rotations_are_orthogonal_and_keep_the_ones():
 
 
 def test_mixtures_get_better_and_ends_stay():
-
-    models = [prepared(model("linear", seed), HEADS) for seed in (1, 2)]
-    generator = torch.Generator().manual_seed(3)
-    images, targets = torch.randn(32, 3, 16, 16, generator=generator), order(0, 32) % 7
-
-    def loss(params, images, targets):
-        outputs = forward({k: v[None] for k, v in params.items()}, images[None], arch("linear"), kernels="plain")
-        return cross_entropy(outputs[0], targets)
-
-    def middle(found):
-        shares = torch.full((2,), 0.5)
-        return float(loss({k: v.float() for k, v in mixture(found, shares).items()}, images, targets))
-
-    found = learn(models, [(images, targets)] * 30, loss, lr=1e-2)
+    models = [balance(canonical(model("linear", seed)), HEADS) for seed in (1, 2)]
+    turns = learn(models, [lesson()] * 30, loss, lr=1e-2)
+    found = [rotate(each, turn) for each, turn in zip(models, turns, strict=True)]
     assert middle(found) < middle(models) - 0.05
     for before, after in zip(models, found, strict=True):
         assert (logits("linear", after) - logits("linear", before)).abs().max() < 1e-9
-    assert activations(found[1], images.double(), HEADS).norms[0].shape == (32, 17, D)
+    torch.testing.assert_close(found[0], models[0])
+
+
+def test_tuning_trains_every_weight_and_leaves_the_model_given():
+    given = {name: tensor.float() for name, tensor in model("linear", 1).items()}
+    before = {name: tensor.clone() for name, tensor in given.items()}
+    found = tuned(given, [lesson()] * 10, loss, lr=1e-2)
+    assert float(loss(found, *lesson())) < float(loss(given, *lesson())) - 0.1
+    torch.testing.assert_close(given, before, rtol=0, atol=0)
+    assert all((found[name] != given[name]).any() and not found[name].requires_grad for name in given)

@@ -1,68 +1,110 @@
 """Alignment undoes what was planted, changes no function, and is made of the right pieces."""
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
 import torch
-from small_vits import DEPTH, HEADS, KINDS, D, logits, mixing, model, order, rotation
+from small_vits import HEADS, KINDS, D, distance, logits, model, pictures, planted, rotation
 
-from vitzoo.merging import procrustes
-from vitzoo.merging.forward import activations
-from vitzoo.merging.procrustes import align, polar, prepared
-from vitzoo.merging.symmetry import inner, residual, units
-
-
-@pytest.fixture(scope="module")
-def images():
-    return torch.randn(24, 3, 16, 16, generator=torch.Generator().manual_seed(5), dtype=torch.float64)
+from vitzoo.merging.across import matching, procrustes, weights
+from vitzoo.merging.across.evidence import Moments, gather
+from vitzoo.merging.across.forward import activations
+from vitzoo.merging.symmetry.balance import balance, canonical
 
 
-def planted(params, seed):
-    """Change a model by one of every symmetry."""
-    found = residual.rotate(residual.fold(params), residual.keeps_ones(rotation(seed, D - 1)))
-    for block in range(DEPTH):
-        found = units.permute_mlp(found, block, order(seed + block, 2 * D))
-        found = units.permute_heads(found, block, order(seed + block, HEADS))
-        found = inner.mix_keys(found, block, mixing(seed + block, D // HEADS))
-        found = inner.mix_values(found, block, mixing(seed + block + 1, D // HEADS))
-    return found
+def prepared(params):
+    return balance(canonical(params), HEADS)
 
 
+def by_activations(a, b):
+    (evidence,) = gather(a, [b], [pictures(24)], HEADS)
+    return procrustes.align(a, b, evidence, HEADS)
+
+
+def by_both(a, b):
+    (evidence,) = gather(a, [b], [pictures(24)], HEADS)
+    return weights.refine(a, b, evidence, HEADS)
+
+
+def by_weights(a, b):
+    return weights.align(a, b, HEADS)
+
+
+@pytest.mark.parametrize("align", [by_activations, by_both])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_what_was_planted_is_undone(kind, seed, images):
-    reference = prepared(model(kind, seed), HEADS)
-    other = prepared(planted(model(kind, seed), seed), HEADS)
-    assert (other["blocks.0.attn.qkv.weight"] - reference["blocks.0.attn.qkv.weight"]).abs().max() > 0.1
-    aligned = align(reference, other, images, HEADS)
+def test_what_was_planted_is_undone(align, kind, seed):
+    reference, other = prepared(model(kind, seed)), prepared(planted(model(kind, seed), seed))
+    assert distance(reference, other) > 1
+    aligned = align(reference, other).apply(other)
     for name, tensor in reference.items():
         torch.testing.assert_close(aligned[name], tensor, rtol=0, atol=1e-6)
     middle = {name: (tensor + aligned[name]) / 2 for name, tensor in reference.items()}
     assert (logits(kind, middle) - logits(kind, reference)).abs().max() < 1e-6
 
 
+@pytest.mark.parametrize("align", [by_activations, by_both, by_weights])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_model_is_aligned_with_itself_already_and_another_keeps_its_function(kind, images):
-    one, two = prepared(model(kind, 1), HEADS), prepared(model(kind, 2), HEADS)
-    for name, tensor in align(one, one, images, HEADS).items():
+def test_a_model_is_aligned_with_itself_already_and_another_keeps_its_function(align, kind):
+    one, two = prepared(model(kind, 1)), prepared(model(kind, 2))
+    for name, tensor in align(one, one).apply(one).items():
         torch.testing.assert_close(tensor, one[name], rtol=0, atol=1e-8)
-    aligned = align(one, two, images, HEADS)
+    aligned = align(one, two).apply(two)
     assert (logits(kind, aligned) - logits(kind, model(kind, 2))).abs().max() < 1e-9
-    before, after = (sum(((x[name] - one[name]) ** 2).sum() for name in one) for x in (two, aligned))
-    assert after < before
+    assert distance(aligned, one) < distance(two, one)
 
 
-def test_the_forward_pass_is_that_of_timm(images):
-    params = prepared(model("linear", 4), HEADS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_sweeps_by_weights_bring_models_nearer_every_time(kind):
+    one, two = prepared(model(kind, 1)), prepared(model(kind, 2))
+    found = [distance(one, weights.align(one, two, HEADS, sweeps).apply(two)) for sweeps in range(6)]
+    assert all(after <= before + 1e-9 for before, after in pairwise(found))
+    assert found[-1] < 0.9 * found[0]
+
+
+def test_weights_alone_undo_what_was_planted_near_by():
+    """Without activations the sweeps find the way back from a rotation that is not too far."""
+    reference = prepared(model("linear", 1))
+    small = torch.linalg.matrix_exp(0.05 * (rotation(1, D - 1) - rotation(1, D - 1).mT))
+    from vitzoo.merging.symmetry.residual import keeps_ones, rotate
+
+    other = rotate(reference, keeps_ones(small))
+    aligned = weights.align(reference, other, HEADS).apply(other)
+    assert distance(reference, aligned) < 1e-6 < distance(reference, other)
+
+
+def test_the_forward_pass_is_that_of_timm():
+    params = prepared(model("linear", 4))
     shown = torch.randn(3, 3, 16, 16, generator=torch.Generator().manual_seed(99), dtype=torch.float64)
-    found = activations(params, shown, HEADS).norms[-1][:, 0] @ params["head.weight"].T + params["head.bias"]
-    torch.testing.assert_close(found, logits("linear", params))
+    found = activations(params, shown, HEADS).norms[-1].view(3, 17, D)[:, 0] @ params["head.weight"].T
+    torch.testing.assert_close(found + params["head.bias"], logits("linear", params))
+
+
+def test_evidence_does_not_depend_on_batches_and_counts_every_token():
+    one, two = prepared(model("mlp", 1)), prepared(model("mlp", 2))
+    (whole,), (parts,) = (gather(one, [two], each, HEADS) for each in ([pictures(10)], pictures(10).split(3)))
+    assert whole.norms[0].count == parts.norms[0].count == 10 * 17 and whole.hidden[0].count == 10
+    for kind in ("norms", "queries", "keys", "values", "neurons", "hidden"):
+        for a, b in zip(getattr(whole, kind), getattr(parts, kind), strict=True):
+            torch.testing.assert_close(a.correlations(), b.correlations())
+
+
+def test_correlations_are_those_of_numpy():
+    a, b = (pictures(50, seed)[:, 0, 0, :5] for seed in (1, 2))
+    a[:, 3] = 7.0  # a unit that does not vary goes with nothing
+    found = Moments.none(5)
+    found.add(a[:20], b[:20])
+    found.add(a[20:], b[20:])
+    with np.errstate(invalid="ignore"):
+        expected = np.corrcoef(a.T, b.T)[:5, 5:]
+    expected[3] = 0
+    np.testing.assert_allclose(found.correlations(), expected, atol=1e-9)
 
 
 def test_polar_is_nearest_among_orthogonal_ones():
     x = torch.randn(5, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    nearest = polar(x)
+    nearest = matching.polar(x)
     torch.testing.assert_close(nearest @ nearest.mT, torch.eye(5, dtype=torch.float64))
     for seed in range(50):
         assert (x - nearest).norm() <= (x - rotation(seed, 5)).norm()
@@ -72,5 +114,4 @@ def test_polar_is_nearest_among_orthogonal_ones():
 def test_the_order_is_the_best_of_all(n):
     likeness = torch.rand(n, n, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
     best = max(permutations(range(n)), key=lambda p: sum(float(likeness[i, j]) for i, j in enumerate(p)))
-    assert procrustes.order(likeness).tolist() == list(best)
-    np.testing.assert_allclose(likeness[range(n), best].sum(), likeness[range(n), procrustes.order(likeness)].sum())
+    assert matching.order(likeness).tolist() == list(best)

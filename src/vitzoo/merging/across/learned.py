@@ -11,23 +11,20 @@ import torch
 from torch import Tensor
 
 from vitzoo import rng
-from vitzoo.merging.symmetry.residual import rotate, turned
+from vitzoo.merging.symmetry.residual import turned
 
 Params = Mapping[str, Tensor]
+Loss = Callable[[Params, Tensor, Tensor], Tensor]
 SPREAD = 20.0  # of the Dirichlet distribution that mixtures are drawn from; for two models about 0.4 to 0.6
+LR = 3e-3
 
 
 def learn(
-    models: Sequence[Params],
-    batches: Iterable[tuple[Tensor, Tensor]],
-    loss: Callable[[Params, Tensor, Tensor], Tensor],
-    lr: float = 3e-3,
-    seed: int = 0,
-) -> list[dict[str, Tensor]]:
-    """Return aligned models, the first as it is, the others turned so that mixtures lose little.
+    models: Sequence[Params], batches: Iterable[tuple[Tensor, Tensor]], loss: Loss, lr: float = LR, seed: int = 0
+) -> list[Tensor]:
+    """Return a rotation [D, D] for each folded model, by which mixtures lose little; the first stays as it is.
 
     ``batches`` yield images and targets, one a step of Adam; ``loss(params, images, targets)`` is that of one model.
-    ValueError as ``rotate`` if a model's norms are not folded.
     """
     size = len(models[0]["norm.weight"])
     free = torch.zeros(len(models) - 1, size, size, requires_grad=True)
@@ -40,8 +37,19 @@ def learn(
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-    learned = rotations(free.detach().double())
-    return [dict(models[0]), *(rotate(model, found) for model, found in zip(models[1:], learned, strict=True))]
+    return [torch.eye(size, dtype=torch.float64), *rotations(free.detach().double())]
+
+
+def tuned(model: Params, batches: Iterable[tuple[Tensor, Tensor]], loss: Loss, lr: float) -> dict[str, Tensor]:
+    """Return a model all of whose weights were trained on the batches by Adam: what the same budget gives otherwise."""
+    found = {name: tensor.float().clone().requires_grad_() for name, tensor in model.items()}
+    optimizer = torch.optim.Adam([*found.values()], lr=lr)
+    for images, targets in batches:
+        value = loss(found, images, targets)
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    return {name: tensor.detach() for name, tensor in found.items()}
 
 
 def rotations(free: Tensor) -> Tensor:
@@ -54,6 +62,6 @@ def rotations(free: Tensor) -> Tensor:
 def mixture(models: Sequence[Params], shares: Tensor) -> dict[str, Tensor]:
     """Return the mean of models with these shares [M], tensor by tensor."""
     return {
-        name: torch.tensordot(shares.to(tensor.dtype), torch.stack([model[name] for model in models]), dims=1)
+        name: torch.tensordot(shares.to(tensor), torch.stack([model[name] for model in models]), dims=1)
         for name, tensor in models[0].items()
     }
