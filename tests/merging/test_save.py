@@ -174,6 +174,20 @@ def test_members_of_several_trees_are_merged_with_a_warning(zoo, places):
     assert any("2 trees" in note and "`vitzoo merge across`" in note for note in found.notes)
 
 
+def test_what_a_reader_should_know_of_the_choice(zoo, places, family):
+    (a, b), _ = family
+    both = [f"{a.name}@3", f"{a.name}@0", b.name]
+    for settings in ({"images": 20}, {"images": 1000}):
+        found = merge(zoo, places, "greedy", both, settings=settings)
+        assert any("left alone" in note for note in found.notes) == (len(found.merged) == 1)
+    shutil.rmtree(a.checkpoint(3).path)
+    path = a.path / "result.json"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    found = merge(Zoo.open(zoo.path), places, "uniform", [a.name, b.name])
+    assert found.notes == [f"{a.name} is growing, not finished."]
+    assert [one.epoch for one in found.ingredients] == [2, 3]
+
+
 def test_a_pre_trained_member_has_no_parent(zoo, places):
     name = next(m.name for m in zoo.members("pretraining") if m.name.startswith("sl"))
     text = refused(zoo, places, "interpolate", name)

@@ -111,7 +111,7 @@ def gather(
     parent = _common_parent(method, checkpoints) if how.parent else None
     layout = Layout.of(recipes[0].architecture)
     models = torch.stack([_read(one, layout) for one in checkpoints])
-    notes: list[str] = []
+    notes = _notes(checkpoints)
 
     def choose_by(count: int) -> Ground:
         found = held_out.held_out(recipes[0], _trained_on(checkpoints), places, count, device)
@@ -130,10 +130,17 @@ def gather(
         trained_on,
         tell,
     )
-    trees = _roots(checkpoints)
+    return Gathered(found, list(checkpoints), parent, notes)
+
+
+def _notes(checkpoints: Sequence[Checkpoint]) -> list[str]:
+    """Say what a reader should know of models that can be merged, but perhaps should not be."""
+    members = {one.member.name: one.member for one in checkpoints}.values()
+    notes = [f"{member.name} is {member.status}, not finished." for member in members if member.status != "finished"]
+    trees = [member.name for member in _ancestry(checkpoints) if not _above(member)]
     if len(trees) > 1:
         notes.append(f"The models are of {len(trees)} trees, and averages across trees rarely work; {ACROSS}.")
-    return Gathered(found, list(checkpoints), parent, notes)
+    return notes
 
 
 def check_alike(checkpoints: Sequence[Checkpoint], recipes: Sequence[Recipe]) -> None:
@@ -253,10 +260,6 @@ def _ancestry(checkpoints: Sequence[Checkpoint]) -> list[Member]:
             found[member.name] = member
             waiting += _above(member)
     return list(found.values())
-
-
-def _roots(checkpoints: Sequence[Checkpoint]) -> list[str]:
-    return [member.name for member in _ancestry(checkpoints) if not _above(member)]
 
 
 def _trained_on(checkpoints: Sequence[Checkpoint]) -> list[Dataset]:

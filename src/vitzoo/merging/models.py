@@ -118,6 +118,8 @@ def merge(
     if not made.model.isfinite().all():
         raise InputError(f"What {method!r} made of these models is not finite; other settings may do.")
     ground = Ground(recipe, images.classes, split_of(images, "test", device))
+    if METHODS[method].least > 1 and made.shares and sum(share != 0 for share in made.shares) == 1:
+        gathered.notes.append("One model is left alone: no average with another was as good by the images chosen by.")
     merged, found = _judged(method, gathered, made, ground, lambda done, total: tell("Evaluating", done, total))
     return Result(
         method,

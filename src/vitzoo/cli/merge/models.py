@@ -87,7 +87,7 @@ def _print(found: "Result", saved: str | None) -> None:
         ["merged", "", _percent(found.accuracy), f"{found.loss:.3f}"],
         ["mean of the models", "", _percent(found.mean), f"{found.mean_loss:.3f}"],
         ["best of the models", "", _percent(found.best.accuracy), f"{found.best.loss:.3f}"],
-        *(_line(one) for one in found.ingredients[:SHOWN]),
+        *(_line(one) for one in sorted(found.ingredients, key=lambda one: one.share == 0)[:SHOWN]),
     ]
     print_table("", ["model", "share", "test_acc", "test_loss"], rows, right=["share", "test_acc", "test_loss"])
     if len(found.ingredients) > SHOWN:
