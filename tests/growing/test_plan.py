@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitzoo.blueprint import Recipe, expand, load
+from vitzoo.growing.grow import weight
 from vitzoo.growing.plan import Population, make_plan, populations, shared_factors
 
 NANO = make_plan(load("nano")).members
@@ -66,3 +67,11 @@ def test_plan_keeps_the_order_of_the_blueprint() -> None:
     blueprint = load("nano")
     pretraining, finetuning = expand(blueprint)
     assert make_plan(blueprint).members == (*pretraining, *finetuning)
+
+
+def test_members_whose_images_nobody_has_counted_weigh_as_others_do() -> None:
+    """Half a zoo without a number of images must not make the rest look like centuries."""
+    counted = NANO[0]
+    other = counted.dataset.model_copy(update={"source": "npz:x.npz", "classes": 10, "fractals": None})
+    uncounted = counted.model_copy(update={"dataset": other})
+    assert 0.01 < weight(uncounted) / weight(counted) < 1000

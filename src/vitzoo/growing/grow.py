@@ -20,11 +20,12 @@ from vitzoo.growing.interrupts import interruptible
 from vitzoo.growing.jobs import FOLDER, GrowPopulation, Job, Places, PrepareData
 from vitzoo.growing.lock import exclusive
 from vitzoo.growing.plan import Population, populations
-from vitzoo.model.shapes import parameters
+from vitzoo.model.shapes import forward_macs
 from vitzoo.model.timm_names import describe
 from vitzoo.zoo import Member, Zoo
 
 DONE = ("finished", "diverged")
+UNCOUNTED = 50_000  # images of a data set that nobody has counted yet, to weigh jobs against each other
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,9 @@ def plan_jobs(
 
 
 def weight(recipe: Recipe) -> float:
-    """Return what a member costs relative to others: its FLOP, or a stand-in where the images are not counted."""
-    return cost.cost(recipe).flop or parameters(recipe.architecture) * recipe.hyperparameters.epochs
+    """Return what a member costs relative to others: its FLOP, with ``UNCOUNTED`` images where nobody has counted."""
+    hyper = recipe.hyperparameters
+    return cost.cost(recipe).flop or 6 * forward_macs(recipe.architecture) * UNCOUNTED * hyper.views * hyper.epochs
 
 
 def _job(

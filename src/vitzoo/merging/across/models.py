@@ -84,13 +84,17 @@ class Models:
     @cached_property
     def evidence(self) -> list[Evidence]:
         """Return how the reference's units go with those of each other model, all ``prepared``."""
-        return gather(self.prepared[0], self.prepared[1:], [self.images], self.heads)
+        return self._gathered(self.prepared)
 
     @cached_property
     def evidence_as_is(self) -> list[Evidence]:
         """Return how the reference's units go with those of each other model, heads as they are."""
-        folded = [fold({name: tensor.double() for name, tensor in model.items()}) for model in self.raw]
-        return gather(folded[0], folded[1:], [self.images], self.heads)
+        return self._gathered([fold(model) for model in self.raw])
+
+    def _gathered(self, models: Sequence[Params]) -> list[Evidence]:
+        """Run models in float32: what is added up of it is in float64, and images are too few for more."""
+        first, *others = ({name: tensor.float() for name, tensor in model.items()} for model in models)
+        return gather(first, others, [self.images], self.heads)
 
     def outputs(self, params: Params, images: Tensor) -> Tensor:
         """Return a model's outputs [N, C] for images [N, 3, S, S]; differentiable."""

@@ -88,7 +88,7 @@ def standard_error(accuracy: float, images: int) -> float:
     return (accuracy * (1 - accuracy) / images) ** 0.5
 
 
-def retained(accuracy: float, ends: Sequence[float], chance: float) -> float:
+def retained(accuracy: float, ends: "Sequence[float] | np.ndarray", chance: float) -> float:
     """Return what is kept of what models know beyond chance: (accuracy - chance) / (their mean - chance).
 
     >>> round(retained(0.5, [0.8, 1.0], 0.1), 3)
