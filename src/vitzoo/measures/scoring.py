@@ -13,8 +13,10 @@ from vitzoo.data.device import DeviceSplit
 from vitzoo.measures import inference
 from vitzoo.measures.workers import workers
 from vitzoo.model.layout import Layout
+from vitzoo.model.native import build
+from vitzoo.model.native.block import fits
 from vitzoo.model.shapes import tokens
-from vitzoo.model.vit import forward
+from vitzoo.model.vit import Kernels, forward
 from vitzoo.training.evaluate import Beat
 
 Make = Callable[[int, int], Tensor]
@@ -63,10 +65,12 @@ def _judge(ground: Ground, rows: Tensor, beat: Beat) -> tuple[np.ndarray, np.nda
     arch = ground.recipe.architecture
     params = Layout.of(arch).views(rows.float().to(ground.split.device))
     size = max(1, inference.TOKENS[ground.split.device.type] // (len(rows) * tokens(arch)))
+    native = ground.split.device.type == "cpu" and build.why_not() is None and fits(arch, torch.float32)
+    kernels: Kernels = "native" if native else "torch"  # both in float32: they differ by rounding
     sums = torch.zeros(2, len(rows), dtype=torch.float64, device=ground.split.device)
     for images, labels in inference.batches(ground.recipe, ground.classes, ground.split, size):
         beat(1.0)
-        outputs = forward(params, images, arch)
+        outputs = forward(params, images, arch, kernels=kernels)
         wanted = labels.expand(len(rows), -1)
         sums[0] += F.cross_entropy(outputs.mT, wanted, reduction="none").sum(dim=1, dtype=torch.float64)
         sums[1] += (outputs.argmax(dim=2) == wanted).sum(dim=1)

@@ -7,6 +7,7 @@ import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json, print_table
+from vitzoo.cli.values import printable
 
 
 def benchmark(
@@ -17,6 +18,9 @@ def benchmark(
     data: measuring.Data = None,
     cache: measuring.Cache = None,
     download: measuring.Download = False,
+    reuse: Annotated[
+        bool, typer.Option("--reuse", help="Align once, and turn the children of all other configurations by it.")
+    ] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print every number as JSON.")] = False,
 ) -> None:
@@ -25,6 +29,9 @@ def benchmark(
     One fine-tuning configuration is taken, the most accurate that every backbone has. What is retained is (accuracy of
     the merged - chance) / (mean accuracy of the models - chance).
     """
+    if reuse:
+        _reuse(measuring.Request(zoo, data, cache, where=where, download=download), (method or ["learned"])[0], json)
+        return
     from vitzoo.merging.across.benchmark import benchmark as run
     from vitzoo.merging.across.benchmark import summary
     from vitzoo.merging.across.methods import METHODS
@@ -50,6 +57,32 @@ def benchmark(
     print_table(
         "Share retained: mean ± standard deviation over draws", ["method", *kinds], [ends, together, *rows], kinds
     )
+
+
+def _reuse(request: measuring.Request, method: str, json: bool) -> None:
+    """Print what symmetries of one configuration's children do for those of others."""
+    from vitzoo.merging.across.reuse import reuse
+
+    with request.waiting() as tell:
+        found = reuse(request.opened, measuring.places(request.data, request.cache), method, request.where, tell=tell)
+    if json:
+        print_json([one.plain() for one in found])
+        return
+    varied = [name for name in found[0].configuration if len({str(one.configuration[name]) for one in found}) > 1]
+    columns = [*varied, "models", "as they are", "turned", "retained", ""]
+    rows = [
+        [
+            *(printable(str(one.configuration[name])) for name in varied),
+            f"{100 * one.ends:.1f} %",
+            f"{100 * one.vanilla:.1f} %",
+            f"{100 * one.accuracy:.1f} %",
+            f"{one.retained:.2f}",
+            "aligned" if one.own else "",
+        ]
+        for one in found
+    ]
+    title = f"{found[0].models} backbones aligned once by {method!r}; means of their children"
+    print_table(title, columns, rows, right=columns[:-1])
 
 
 def _ruled(head: list[str], rows: list[list[str]]) -> list[list[str]]:

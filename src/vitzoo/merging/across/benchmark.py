@@ -5,6 +5,7 @@ the reference differs, and another seed for what is learned. In sets of two and 
 same initial weights.
 """
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ from vitzoo.errors import InputError
 from vitzoo.measures.inference import Places
 from vitzoo.measures.plain import finite
 from vitzoo.measures.scoring import score
+from vitzoo.measures.workers import workers
 from vitzoo.merging.across import path
 from vitzoo.merging.across.methods import METHODS
 from vitzoo.merging.across.models import Params
@@ -60,23 +62,22 @@ class Line:
         return finite(vars(self))
 
 
-def configuration(zoo: Zoo, where: str | None = None) -> list[Row]:
-    """Return last checkpoints of one fine-tuning configuration, one for each backbone: the most accurate one.
+def configurations(zoo: Zoo, where: str | None = None) -> list[list[Row]]:
+    """Return last checkpoints by fine-tuning configuration, one for each backbone, the most accurate one first.
 
-    InputError if there are not two backbones with a child in common; ``where`` narrows the choice.
+    Only those are in it that most backbones have. InputError if no two backbones have a child in common; ``where``
+    narrows the choice.
     """
     condition = f"stage = 'finetuning' AND is_last AND status = 'finished'{f' AND ({where})' if where else ''}"
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in zoo.rows(condition):
         groups.setdefault(tuple(row.get(name) for name in CONFIGURATION), []).append(row)
-    alone = {key: rows for key, rows in groups.items() if len({row["parent_member"] for row in rows}) == len(rows)}
-    most = max((len(rows) for rows in alone.values()), default=0)
+    alone = [rows for rows in groups.values() if len({row["parent_member"] for row in rows}) == len(rows)]
+    most = max((len(rows) for rows in alone), default=0)
     if most < 2:
         raise InputError(f"{zoo.path} has no two backbones that were fine-tuned alike, so there is nothing to merge.")
-    return max(
-        (rows for rows in alone.values() if len(rows) == most),
-        key=lambda rows: float(np.mean([row["test_acc"] for row in rows])),
-    )
+    found = [rows for rows in alone if len(rows) == most]
+    return sorted(found, key=lambda rows: -float(np.mean([row["test_acc"] for row in rows])))
 
 
 def draws(rows: Sequence[Row], count: int) -> Iterator[Draw]:
@@ -122,25 +123,28 @@ def benchmark(
     where: str | None = None,
     tell: Tell = lambda what, done, total: None,
 ) -> list[Line]:
-    """Run methods on ``count`` draws of each kind of set; errors as ``configuration`` and ``site``."""
-    rows = configuration(zoo, where)
+    """Run methods on ``count`` draws of each kind of set; errors as ``configurations`` and ``site``."""
+    rows = configurations(zoo, where)[0]
     place = site([zoo.checkpoint(row["member"], row["epoch"]) for row in rows], places)
     ends = score(place.ground, lambda start, stop: place.rows[start:stop], len(place.rows)).accuracy
-    found: list[Line] = []
     every = list(draws(rows, count))
-    for number, draw in enumerate(every):
-        models, together = place.models(draw.chosen), ensemble(place, draw.chosen)
-        for order, method in enumerate(methods):
-            tell("Merging", number * len(methods) + order, len(every) * len(methods))
+    total, done = len(every) * len(methods), itertools.count(1)
+
+    def one(draw: Draw) -> list[Line]:
+        models, together, own = place.models(draw.chosen), ensemble(place, draw.chosen), ends[list(draw.chosen)]
+        found = []
+        for method in methods:
             result = bring(models, method, draw.seed)
             accuracy, barrier = _judged(place, result.merged, result.ends)
-            own = ends[list(draw.chosen)]
-            kept = path.retained(accuracy, own, place.chance)
-            found.append(
-                Line(draw.kind, method, len(own), draw.seed, accuracy, float(own.mean()), together, kept, barrier)
-            )
-    tell("Merging", len(every) * len(methods), len(every) * len(methods))
-    return found
+            kept, mean = path.retained(accuracy, own, place.chance), float(own.mean())
+            found.append(Line(draw.kind, method, len(own), draw.seed, accuracy, mean, together, kept, barrier))
+            tell("Merging", next(done), total)
+        return found
+
+    with workers(len(every), "cpu") as (pool, _):  # the largest first, so that no core is idle for long
+        largest = sorted(every, key=lambda draw: -len(draw.chosen))
+        found = dict(zip(largest, pool.map(one, largest), strict=True))
+    return [line for draw in every for line in found[draw]]
 
 
 def _judged(place: Site, merged: Params, ends: Sequence[Params]) -> tuple[float, float | None]:

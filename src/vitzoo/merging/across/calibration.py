@@ -1,9 +1,9 @@
 """After averaging: linear maps are fitted, layer by layer, to what the averaged models made of images. No labels.
 
-``repair`` gives each map's outputs the mean and the length they had in the models, which averaging takes from them
-(Jordan et al., "REPAIR", 2023, for batch norms). ``least_squares`` fits the whole map by ridge regression, around the
-average. Both use the average's own inputs, so errors of earlier layers are made up for. They are closed forms, but they
-fit: how far they get with models that were not aligned must be told beside every result.
+``repair`` gives what is written to the stream the mean and the length it had in the models, which averaging takes from
+it (Jordan et al., "REPAIR", 2023, for batch norms). ``least_squares`` fits the whole map by ridge regression, around
+the average. Both use the average's own inputs, so errors of earlier layers are made up for. They are closed forms, but
+they fit: how far they get with models that were not aligned must be told beside every result.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -46,7 +46,7 @@ def regressed(found: Tensor, inputs: Tensor, outputs: Tensor) -> Tensor:
 
 def repair(average: Params, models: Sequence[Params], images: Tensor, heads: int) -> dict[str, Tensor]:
     """Return the average with the models' means and lengths of outputs, on images [N, 3, S, S]; all are folded."""
-    return calibrated(average, models, images, heads, rescaled, ("proj", "fc1", "fc2"))
+    return calibrated(average, models, images, heads, rescaled, ("proj", "fc2"))
 
 
 def least_squares(average: Params, models: Sequence[Params], images: Tensor, heads: int) -> dict[str, Tensor]:

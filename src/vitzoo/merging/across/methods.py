@@ -96,8 +96,8 @@ def refined(models: Models, seed: int) -> Result:
 
 
 def learned_(models: Models, seed: int, teachers: bool = False) -> Result:
-    """Align by activations, then learn rotations by which mixtures do the task, or as the models do it."""
-    start = procrustes_(models, seed)
+    """Align by activations and weights, then learn rotations by which mixtures do the task, or as the models do it."""
+    start = refined(models, seed)
     loss = models.by_teachers if teachers else models.by_labels
     turns = learned.learn(start.ends, models.lessons.batches(_steps(models), seed), loss, seed=seed)
     assert start.symmetries is not None
@@ -140,25 +140,27 @@ METHODS: dict[str, Method] = {
     "procrustes": Method(procrustes_, "turned and matched by activations, in one shot", IMAGES),
     "refined": Method(refined, "turned and matched by activations and weights together", IMAGES),
     "repaired": Method(
-        calibrated(procrustes_, calibration.repair),
-        "procrustes, then means and lengths restored",
+        calibrated(refined, calibration.repair),
+        "refined, then mean and length of what is written restored",
         IMAGES,
         "vanilla-repaired",
     ),
     "fitted": Method(
-        calibrated(procrustes_, calibration.least_squares),
-        "procrustes, then maps fitted by least squares",
+        calibrated(refined, calibration.least_squares),
+        "refined, then maps fitted by least squares",
         IMAGES,
         "vanilla-fitted",
     ),
     "distilled": Method(
         lambda m, s: learned_(m, s, teachers=True),
-        "procrustes, then rotations learned from the models' predictions",
+        "refined, then rotations learned from the models' predictions",
         IMAGES,
     ),
-    "learned": Method(learned_, "procrustes, then rotations learned from labels", LABELS, "vanilla-tuned"),
+    "learned": Method(learned_, "refined, then rotations learned from labels", LABELS, "vanilla-tuned"),
     "vanilla-repaired": Method(
-        calibrated(unaligned, calibration.repair), "control: not aligned, means and lengths restored", IMAGES
+        calibrated(unaligned, calibration.repair),
+        "control: not aligned, what is written restored",
+        IMAGES,
     ),
     "vanilla-fitted": Method(
         calibrated(unaligned, calibration.least_squares), "control: not aligned, maps fitted by least squares", IMAGES

@@ -17,7 +17,9 @@ from vitzoo.merging.across.learned import Loss
 from vitzoo.merging.symmetry.balance import balancing, canonical
 from vitzoo.merging.symmetry.element import Symmetry
 from vitzoo.merging.symmetry.residual import fold
-from vitzoo.model.vit import forward
+from vitzoo.model.native import build
+from vitzoo.model.native.block import fits
+from vitzoo.model.vit import Kernels, forward
 from vitzoo.rng import stream
 
 Params = Mapping[str, Tensor]
@@ -97,8 +99,21 @@ class Models:
         return gather(first, others, [self.images], self.heads)
 
     def outputs(self, params: Params, images: Tensor) -> Tensor:
-        """Return a model's outputs [N, C] for images [N, 3, S, S]; differentiable."""
-        return forward({name: tensor[None] for name, tensor in params.items()}, images[None], self.arch)[0]
+        """Return a model's outputs [N, C] for images [N, 3, S, S], float32; differentiable.
+
+        They are computed as in training: by our kernels and in bf16 where the machine has them.
+        """
+        kernels, dtype = self._computing
+        stacked = {name: tensor[None].to(dtype) for name, tensor in params.items()}
+        return forward(stacked, images[None].to(dtype), self.arch, kernels=kernels)[0].float()
+
+    @cached_property
+    def _computing(self) -> tuple[Kernels, torch.dtype]:
+        if build.why_not() is None:
+            for dtype in (torch.bfloat16, torch.float32):
+                if fits(self.arch, dtype):
+                    return "native", dtype
+        return "torch", torch.float32
 
     @property
     def by_labels(self) -> Loss:
