@@ -25,7 +25,7 @@ from vitzoo.zoo.merge import origins
 
 ACROSS = "`vitzoo merge across` aligns models of different trees first"
 SHOWN = 4  # names in an error
-_EPOCH = re.compile(r"\bepoch\b")
+_EPOCH, _STAGE = re.compile(r"\bepoch\b"), re.compile(r"\bstage\b")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,9 @@ class Choice:
 
 
 def choose(zoo: Zoo, method: str, members: Sequence[str] = (), where: str | None = None) -> Choice:
-    """Find what is to be merged: named members, or grown ones that fit a condition over the catalogue's columns.
+    """Find what is to be merged: named members, or fine-tuned ones that fit a condition over the catalogue's columns.
+
+    A condition that speaks of ``stage`` may choose pre-trained members, too.
 
     A method that averages a trajectory gets the epochs after training began of one member. Others get last checkpoints,
     or that of an epoch: ``name@3``, or a condition on ``epoch``. InputError if nothing or too much fits.
@@ -76,6 +78,8 @@ def _at(zoo: Zoo, text: str) -> Checkpoint:
 
 def _fitting(zoo: Zoo, where: str, along: bool) -> Choice:
     every = along or _EPOCH.search(where) is not None
+    if _STAGE.search(where) is None:
+        where = f"stage = '{FINETUNING}' AND ({where})"
     selection = select(zoo, ALL if every else LAST, where, GROWN)
     rows = [row for row in selection.rows if row["epoch"] > 0 or not along]
     if not rows:

@@ -22,7 +22,7 @@ def across(
         list[str] | None, typer.Option("--member", metavar="NAME", help="A member, or NAME@EPOCH; several times.")
     ] = None,
     where: Annotated[
-        str | None, typer.Option(metavar="SQL", help="Merge all that fit a condition on the columns of `vitzoo ls`.")
+        str | None, typer.Option(metavar="SQL", help="Merge all fine-tuned members that fit a condition on columns.")
     ] = None,
     points: Annotated[int, typer.Option(min=3, help="Averages between the aligned models that are judged.")] = 11,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,

@@ -23,7 +23,7 @@ def models(
         list[str] | None, typer.Option("--member", metavar="NAME", help="A member, or NAME@EPOCH; several times.")
     ] = None,
     where: Annotated[
-        str | None, typer.Option(metavar="SQL", help="Merge all that fit a condition on the columns of `vitzoo ls`.")
+        str | None, typer.Option(metavar="SQL", help="Merge all fine-tuned members that fit a condition on columns.")
     ] = None,
     assign: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the method.")
