@@ -1,4 +1,4 @@
-"""What the README shows runs: its commands on a little zoo, its Python, and its list of make targets."""
+"""What README and documents show runs: commands on a little zoo, the README's Python, and its list of make targets."""
 
 import re
 import shlex
@@ -12,14 +12,18 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+DOCUMENTS = [README, *((ROOT / "docs" / name).read_text() for name in ("lineage.md", "merging.md"))]
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 def commands() -> list[str]:
-    lines = [line.partition(" #")[0].strip() for block in blocks("bash") for line in block.splitlines()]
+    shown = [block for text in DOCUMENTS for block in blocks("bash", text)]
+    lines = [line.partition(" #")[0].strip() for block in shown for line in block.splitlines()]
     lines += [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines()]
-    return [line for line in lines if line.startswith("vitzoo ")]
+    return list(dict.fromkeys(line for line in lines if line.startswith("vitzoo ")))
 
 
 def test_there_are_examples() -> None:
@@ -39,7 +43,8 @@ def test_command_runs(command: str, grown: Path, cache: Path, tmp_path: Path) ->
         words += ["--out", str(tmp_path)]
     if words[0] == "merge":  # the little zoo has another learning rate and seed, two epochs, and less time
         words = [word.replace("lr=0.001", "lr=0.003").replace("seed=42", "seed=1") for word in words]
-        words += {"study": ["--last", "2"], "benchmark": ["--draws", "1", "--method", "vanilla"]}.get(words[1], [])
+        less = {"study": ["--last", "2"], "benchmark": ["--draws", "1", "--method", "procrustes"]}
+        words += less.get(words[1], [])
     done = vitzoo(cache, *(next(members) if word == "MEMBER" else real.get(word, word) for word in words))
     assert done.stdout
 

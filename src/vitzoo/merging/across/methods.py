@@ -47,11 +47,11 @@ def vanilla(models: Models, seed: int) -> Result:
     return Result(_mean(models.raw), models.raw)
 
 
-def tuned(models: Models, seed: int) -> Result:
+def tuned(models: Models, seed: int, teachers: bool = False) -> Result:
     """Average models as they are and train the average as long as rotations are trained: the equal-budget control."""
-    average = _mean(models.raw)
     batches = models.lessons.batches(_steps(models), seed)
-    return Result(learned.tuned(average, batches, models.by_labels, TUNING_LR), models.raw)
+    loss = models.by_teachers if teachers else models.by_labels
+    return Result(learned.tuned(_mean(models.raw), batches, loss, TUNING_LR), models.raw)
 
 
 def weight_matching(models: Models, seed: int, heads: bool = True) -> Result:
@@ -155,6 +155,7 @@ METHODS: dict[str, Method] = {
         lambda m, s: learned_(m, s, teachers=True),
         "refined, then rotations learned from the models' predictions",
         IMAGES,
+        "vanilla-distilled",
     ),
     "learned": Method(learned_, "refined, then rotations learned from labels", LABELS, "vanilla-tuned"),
     "vanilla-repaired": Method(
@@ -164,6 +165,11 @@ METHODS: dict[str, Method] = {
     ),
     "vanilla-fitted": Method(
         calibrated(unaligned, calibration.least_squares), "control: not aligned, maps fitted by least squares", IMAGES
+    ),
+    "vanilla-distilled": Method(
+        lambda m, s: tuned(m, s, teachers=True),
+        "control: the mean as it is, all weights trained on the models' predictions",
+        IMAGES,
     ),
     "vanilla-tuned": Method(tuned, "control: the mean as it is, all weights trained as long as rotations are", LABELS),
 }
