@@ -193,6 +193,9 @@ def test_benchmark_prints_a_table_and_its_numbers(zoo, run):
     assert {row["set"] for row in found["summary"]} == {"two supervised", "three supervised"}
     assert all(row["n"] == 2 for row in found["summary"])
     assert len(found["draws"]) == 8
+    some = json.loads(_json(run(*words, "--json", "--set", "two supervised")))
+    assert some["draws"] == [line for line in found["draws"] if line["kind"] == "two supervised"]
+    assert "it has 'two supervised', 'three supervised'" in run(*words, "--set", "four", code=3)
     table = run(*words, "--markdown")
     assert "| vanilla |" in table and "| accuracy of the models, % |" in table
 

@@ -14,6 +14,7 @@ def benchmark(
     zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
     method: Annotated[list[str] | None, typer.Option("--method", help="Only these; several times.")] = None,
     draws: Annotated[int, typer.Option(min=1, help="Sets of each kind: other models, order and seed.")] = 3,
+    kind: Annotated[list[str] | None, typer.Option("--set", help="Only sets of this kind; several times.")] = None,
     where: Annotated[str | None, typer.Option(metavar="SQL", help="Which fine-tuned members to choose from.")] = None,
     data: measuring.Data = None,
     cache: measuring.Cache = None,
@@ -39,7 +40,13 @@ def benchmark(
     request = measuring.Request(zoo, data, cache, where=where, download=download)
     with request.waiting() as tell:
         lines = run(
-            request.opened, measuring.places(data, cache, download), method or list(METHODS), draws, where, tell
+            request.opened,
+            measuring.places(data, cache, download),
+            method or list(METHODS),
+            draws,
+            where,
+            kind or [],
+            tell,
         )
     found = summary(lines)
     if json:

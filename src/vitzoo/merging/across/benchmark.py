@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from vitzoo import rng
 from vitzoo.errors import InputError
@@ -21,8 +20,7 @@ from vitzoo.measures.scoring import score
 from vitzoo.measures.workers import workers
 from vitzoo.merging.across import path
 from vitzoo.merging.across.methods import METHODS
-from vitzoo.merging.across.models import Params
-from vitzoo.merging.across.run import Site, bring, ensemble, site
+from vitzoo.merging.across.run import bring, ensemble, site
 from vitzoo.zoo import Zoo
 
 Row = dict[str, Any]
@@ -42,10 +40,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Line:
-    """A method on one draw: accuracy of the merged model, of the models in the mean, of their ensemble, and retained.
-
-    ``barrier``: of accuracy on the line between two aligned models, in [0, 1]; none for more models.
-    """
+    """A method on one draw: accuracy of the merged model, mean of the models, their ensemble, and what is retained."""
 
     kind: str
     method: str
@@ -55,7 +50,6 @@ class Line:
     ends: float
     ensemble: float
     retained: float
-    barrier: float | None
 
     def plain(self) -> dict[str, Any]:
         """Return everything as plain JSON data."""
@@ -121,13 +115,21 @@ def benchmark(
     methods: Sequence[str] = tuple(METHODS),
     count: int = 3,
     where: str | None = None,
+    kinds: Sequence[str] = (),
     tell: Tell = lambda what, done, total: None,
 ) -> list[Line]:
-    """Run methods on ``count`` draws of each kind of set; errors as ``configurations`` and ``site``."""
+    """Run methods on ``count`` draws of each kind of set, or of some; errors as ``configurations`` and ``site``.
+
+    InputError names the kinds there are if one is unknown.
+    """
     rows = configurations(zoo, where)[0]
     place = site([zoo.checkpoint(row["member"], row["epoch"]) for row in rows], places)
     ends = score(place.ground, lambda start, stop: place.rows[start:stop], len(place.rows)).accuracy
     every = list(draws(rows, count))
+    known = list(dict.fromkeys(draw.kind for draw in every))
+    if unknown := [kind for kind in kinds if kind not in known]:
+        raise InputError(f"{zoo.path} has no sets {unknown[0]!r}; it has {', '.join(map(repr, known))}.")
+    every = [draw for draw in every if draw.kind in (kinds or known)]
     total, done = len(every) * len(methods), itertools.count(1)
 
     def one(draw: Draw) -> list[Line]:
@@ -135,9 +137,10 @@ def benchmark(
         found = []
         for method in methods:
             result = bring(models, method, draw.seed)
-            accuracy, barrier = _judged(place, result.merged, result.ends)
+            merged = place.row(result.merged).unsqueeze(0)
+            accuracy = float(score(place.ground, lambda start, stop, one=merged: one[start:stop], 1).accuracy[0])
             kept, mean = path.retained(accuracy, own, place.chance), float(own.mean())
-            found.append(Line(draw.kind, method, len(own), draw.seed, accuracy, mean, together, kept, barrier))
+            found.append(Line(draw.kind, method, len(own), draw.seed, accuracy, mean, together, kept))
             tell("Merging", next(done), total)
         return found
 
@@ -145,15 +148,6 @@ def benchmark(
         largest = sorted(every, key=lambda draw: -len(draw.chosen))
         found = dict(zip(largest, pool.map(one, largest), strict=True))
     return [line for draw in every for line in found[draw]]
-
-
-def _judged(place: Site, merged: Params, ends: Sequence[Params]) -> tuple[float, float | None]:
-    """Return the accuracy of a merged model, and the barrier between two models."""
-    rows = torch.stack([place.row(each) for each in (merged, *ends)])
-    accuracy = float(score(place.ground, lambda start, stop: rows[start:stop], 1).accuracy[0])
-    if len(ends) != 2:
-        return accuracy, None
-    return accuracy, path.walk(rows[1:], path.between(2, 11), place.ground).accuracy_barrier
 
 
 def summary(lines: Sequence[Line]) -> list[dict[str, Any]]:
@@ -172,11 +166,6 @@ def summary(lines: Sequence[Line]) -> list[dict[str, Any]]:
             "accuracy": float(np.mean([line.accuracy for line in some])),
             "ends": float(np.mean([line.ends for line in some])),
             "ensemble": float(np.mean([line.ensemble for line in some])),
-            "barrier": _mean([line.barrier for line in some if line.barrier is not None]),
         }
         for (kind, method), some in groups.items()
     ]
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if values else None
