@@ -12,8 +12,7 @@ from vitzoo.merging.across.models import Models
 from vitzoo.merging.symmetry.element import Symmetry
 
 Params = Mapping[str, Tensor]
-STEPS = {2: 150}  # of learning, by the number of models
-MORE_STEPS = 300
+STEPS = 300  # of learning
 TUNING_LR = 1e-3
 NOTHING, IMAGES, LABELS = "no images", "training images", "training images and their labels"
 
@@ -49,7 +48,7 @@ def vanilla(models: Models, seed: int) -> Result:
 
 def tuned(models: Models, seed: int, teachers: bool = False) -> Result:
     """Average models as they are and train the average as long as rotations are trained: the equal-budget control."""
-    batches = models.lessons.batches(_steps(models), seed)
+    batches = models.lessons.batches(STEPS, seed)
     loss = models.by_teachers if teachers else models.by_labels
     return Result(learned.tuned(_mean(models.raw), batches, loss, TUNING_LR), models.raw)
 
@@ -99,7 +98,7 @@ def learned_(models: Models, seed: int, teachers: bool = False) -> Result:
     """Align by activations and weights, then learn rotations by which mixtures do the task, or as the models do it."""
     start = refined(models, seed)
     loss = models.by_teachers if teachers else models.by_labels
-    turns = learned.learn(start.ends, models.lessons.batches(_steps(models), seed), loss, seed=seed)
+    turns = learned.learn(start.ends, models.lessons.batches(STEPS, seed), loss, seed=seed)
     assert start.symmetries is not None
     found = [each.turned(turn) for each, turn in zip(start.symmetries, turns, strict=True)]
     ends = [each.apply(model) for each, model in zip(found, models.exact, strict=True)]
@@ -173,10 +172,6 @@ METHODS: dict[str, Method] = {
     ),
     "vanilla-tuned": Method(tuned, "control: the mean as it is, all weights trained as long as rotations are", LABELS),
 }
-
-
-def _steps(models: Models) -> int:
-    return STEPS.get(len(models.raw), MORE_STEPS)
 
 
 def _mean(models: Sequence[Params]) -> dict[str, Tensor]:
