@@ -24,7 +24,7 @@ def draw(
     methods = list(dict.fromkeys(row["method"] for row in summary))
     with applied():
         figure = new_figure(1.35 + ROW * len(methods))
-        left, right = figure.subplots(1, 2, width_ratios=(1.5, 1))
+        left, *others = figure.subplots(1, 2, width_ratios=(1.5, 1)) if paths else [figure.subplots()]
         colours = shades(max(len(sets), len(paths)))
         for row in summary:
             if row["set"] in sets:
@@ -36,10 +36,15 @@ def draw(
         for place in (0.0, 1.0):
             left.axvline(place, color=GREY, linewidth=0.6)
         left.grid(axis="y", color="#ececec", linewidth=0.6)
-        _lines(right, paths, colours)
+        for right in others:
+            _lines(right, paths, colours)
         height = float(figure.get_figheight())
         figure.subplots_adjust(left=0.2, right=0.985, top=1 - 0.98 / height, bottom=0.45 / height, wspace=0.22)
-        titles(figure, title, "mean and standard deviation over draws; right: averages of two aligned models")
+        titles(
+            figure,
+            title,
+            "mean and standard deviation over draws" + ("; right: averages of two aligned models" if paths else ""),
+        )
         signs = [
             Line2D([], [], marker=MARKERS[i], color=colours[i], linestyle="none", markersize=5, label=kind)
             for i, kind in enumerate(sets)
