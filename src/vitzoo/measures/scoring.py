@@ -19,6 +19,9 @@ from vitzoo.model.shapes import tokens
 from vitzoo.model.vit import Kernels, forward
 from vitzoo.training.evaluate import Beat
 
+#: Tokens and images at a time of a stack on a CPU core: what a model makes of so few stays in the core's own cache.
+TOKENS, IMAGES = 2048, 60
+
 Make = Callable[[int, int], Tensor]
 Tell = Callable[[int, int], None]  # (done, total), in models
 
@@ -49,7 +52,8 @@ def score(ground: Ground, make: Make, count: int, tell: Tell = lambda done, tota
     device = ground.split.device.type
     size = inference.stack_size(ground.recipe, len(ground.split), device)
     if device == "cpu":  # a stack for each core, where there are models enough
-        size = max(1, min(size, -(-count // torch.get_num_threads())))
+        few = TOKENS // (IMAGES * tokens(ground.recipe.architecture))
+        size = max(1, min(size, few, -(-count // torch.get_num_threads())))
     spans = [(start, min(start + size, count)) for start in range(0, count, size)]
     loss, accuracy = np.empty(count), np.empty(count)
     with workers(len(spans), device) as (pool, beat):
@@ -64,7 +68,8 @@ def score(ground: Ground, make: Make, count: int, tell: Tell = lambda done, tota
 def _judge(ground: Ground, rows: Tensor, beat: Beat) -> tuple[np.ndarray, np.ndarray]:
     arch = ground.recipe.architecture
     params = Layout.of(arch).views(rows.float().to(ground.split.device))
-    size = max(1, inference.TOKENS[ground.split.device.type] // (len(rows) * tokens(arch)))
+    at_once = TOKENS if ground.split.device.type == "cpu" else inference.TOKENS["cuda"]
+    size = max(1, at_once // (len(rows) * tokens(arch)))
     native = ground.split.device.type == "cpu" and build.why_not() is None and fits(arch, torch.float32)
     kernels: Kernels = "native" if native else "torch"  # both in float32: they differ by rounding
     sums = torch.zeros(2, len(rows), dtype=torch.float64, device=ground.split.device)
