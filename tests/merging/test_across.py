@@ -13,8 +13,8 @@ from vitzoo.cli.main import main
 from vitzoo.errors import InputError, IntegrityError
 from vitzoo.measures.inference import Places, batches
 from vitzoo.merging.across import benchmark as module
-from vitzoo.merging.across.learned import mixture
 from vitzoo.merging.across.methods import METHODS
+from vitzoo.merging.across.mixture import mixture
 from vitzoo.merging.across.reuse import reuse
 from vitzoo.merging.across.run import bring, ensemble, judge, site
 from vitzoo.model.timm_names import create, describe

@@ -4,7 +4,8 @@ import torch
 from small_vits import HEADS, D, arch, logits, model, order
 from torch.nn.functional import cross_entropy
 
-from vitzoo.merging.across.learned import learn, mixture, rotations, tuned
+from vitzoo.merging.across.learned import learn, rotations, tuned
+from vitzoo.merging.across.mixture import mixture
 from vitzoo.merging.symmetry.balance import balance, canonical
 from vitzoo.merging.symmetry.residual import rotate
 from vitzoo.model.vit import forward

@@ -42,6 +42,15 @@ def count(number: int | None) -> str:
     return "unknown" if number is None else f"{number:,}"
 
 
+def percent(share: float) -> str:
+    """Write a share as percent.
+
+    >>> percent(0.1234)
+    '12.3 %'
+    """
+    return f"{100 * share:.1f} %"
+
+
 def size(number: float | None) -> str:
     """Write bytes in decimal units with three digits.
 

@@ -13,8 +13,7 @@ from vitzoo.data.device import DeviceSplit
 from vitzoo.measures import inference
 from vitzoo.measures.workers import workers
 from vitzoo.model.layout import Layout
-from vitzoo.model.native import build
-from vitzoo.model.native.block import fits
+from vitzoo.model.native.block import usable
 from vitzoo.model.shapes import tokens
 from vitzoo.model.vit import Kernels, forward
 from vitzoo.training.evaluate import Beat
@@ -64,13 +63,18 @@ def score(ground: Ground, make: Make, count: int, tell: Tell = lambda done, tota
     return Scores(loss, accuracy)
 
 
+def score_rows(ground: Ground, rows: Tensor, tell: Tell = lambda done, total: None) -> Scores:
+    """Judge models that are all there, as rows [S, P]."""
+    return score(ground, lambda start, stop: rows[start:stop], len(rows), tell)
+
+
 @torch.inference_mode()
 def _judge(ground: Ground, rows: Tensor, beat: Beat) -> tuple[np.ndarray, np.ndarray]:
     arch = ground.recipe.architecture
     params = Layout.of(arch).views(rows.float().to(ground.split.device))
     at_once = TOKENS if ground.split.device.type == "cpu" else inference.TOKENS["cuda"]
     size = max(1, at_once // (len(rows) * tokens(arch)))
-    native = ground.split.device.type == "cpu" and build.why_not() is None and fits(arch, torch.float32)
+    native = ground.split.device.type == "cpu" and usable(arch, torch.float32)
     kernels: Kernels = "native" if native else "torch"  # both in float32: they differ by rounding
     sums = torch.zeros(2, len(rows), dtype=torch.float64, device=ground.split.device)
     for images, labels in inference.batches(ground.recipe, ground.classes, ground.split, size):

@@ -11,7 +11,7 @@ from torch import Tensor
 from vitzoo.errors import InputError, nearest
 from vitzoo.measures.inference import Places, split_of
 from vitzoo.measures.plain import finite
-from vitzoo.measures.scoring import Ground, score
+from vitzoo.measures.scoring import Ground, score_rows
 from vitzoo.measures.selection import LeftOut
 from vitzoo.merging.ingredients import Gathered, choose, gather
 from vitzoo.merging.methods import METHODS, Merged, Setting
@@ -190,7 +190,7 @@ def _judged(
     shares = made.shares or [None] * len(gathered.checkpoints)
     kept = [i for i, share in enumerate(shares) if share != 0 or not METHODS[method].trajectory]
     rows = torch.cat([made.model.unsqueeze(0), gathered.ingredients.models[kept]])
-    scores = score(ground, lambda start, stop: rows[start:stop], len(rows), tell)
+    scores = score_rows(ground, rows, tell)
     found = [
         Judged(**reference(gathered.checkpoints[i]), share=shares[i], accuracy=accuracy, loss=loss)
         for i, accuracy, loss in zip(kept, scores.accuracy[1:].tolist(), scores.loss[1:].tolist(), strict=True)

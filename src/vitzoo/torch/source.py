@@ -1,8 +1,6 @@
 """What both kinds of dataset share: which checkpoints, what is read of them and in what form, and their targets."""
 
 import copy
-import gc
-import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,10 +22,6 @@ from vitzoo.zoo.layout import WEIGHTS
 FORMS = ("flat", "tokens", "layers", "model")
 PARTS = ("model", "backbone", "head")
 HEAD = "head."
-
-# A worker forked by a DataLoader has copies of the parent's DuckDB connections without their threads, and dies if it
-# collects one as garbage. So it leaves alone what was there before it.
-os.register_at_fork(after_in_child=gc.freeze)
 
 
 class Source:

@@ -1,5 +1,6 @@
 """The catalogue: one row per checkpoint in Parquet, derived from the tree and rebuilt when the tree has changed."""
 
+import gc
 import hashlib
 import json
 import os
@@ -25,6 +26,10 @@ MAX_FILE = 1_000_000_000
 SETTLED_NS = 2_000_000_000
 UNSETTLED = "unsettled"
 TEXT = frozenset({"parent_member", "parent_sha256", "from_member", "from_sha256", "crop_kind", "parent_dataset"})
+
+# A forked process, such as a DataLoader's worker, has copies of its parent's connections without their threads, and
+# dies if it collects one as garbage. So it leaves alone what was there before it.
+os.register_at_fork(after_in_child=gc.freeze)
 
 
 class Catalogue:

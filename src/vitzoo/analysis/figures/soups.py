@@ -15,7 +15,6 @@ from vitzoo.merging.study.averages import Averages
 LEFT, RIGHT, TOP, BOTTOM = 1.45, 0.25, 0.62, 0.5  # inches around the panels
 ROW = 0.7  # inches per factor
 SPREAD = 0.56  # of a row over which points are spread, so that they can be told apart
-GOLDEN = 0.6180339887498949  # its multiples spread evenly: the same in every run, unlike random jitter
 MANY = 1500  # points from which they become pixels, so that the file stays small
 LABELS = {factor.column: factor.label for factor in FACTORS}
 
@@ -67,27 +66,13 @@ def _panels(factors: int) -> tuple[Figure, Any]:
 
 def _strip(axes: Axes, values: Any, y: float, many: bool) -> None:
     """Draw the points, spread by their rank, and the box over them."""
-    offsets = [SPREAD * ((i * GOLDEN) % 1 - 0.5) for i in range(len(values))]
+    offsets = style.spread(len(values), SPREAD)
     better = values > 0
     for chosen, shade in ((~better, 0.35), (better, 0.72)):
         places = [y + offset for offset, wanted in zip(offsets, chosen, strict=True) if wanted]
         dots = axes.plot(values[chosen], places, linestyle="", marker="o", markersize=3.4)
         dots[0].set(color=style.colormap()(shade), alpha=0.6, markeredgewidth=0, rasterized=many)
-    line = {"color": style.INK, "linewidth": 0.8}
-    axes.boxplot(
-        [values],
-        positions=[y],
-        orientation="horizontal",
-        widths=0.36,
-        whis=(0, 100),
-        showcaps=False,
-        showmeans=True,
-        manage_ticks=False,
-        boxprops=line,
-        whiskerprops=line | {"color": style.GREY, "linewidth": 0.6},
-        medianprops=line | {"linewidth": 2.0},
-        meanprops={"marker": "D", "markersize": 4.2, "markerfacecolor": "white", "markeredgecolor": style.INK},
-    )
+    style.box(axes, values, y, 0.36)
 
 
 def _say(axes: Axes, y: float, words: str) -> None:

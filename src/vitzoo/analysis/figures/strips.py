@@ -13,7 +13,6 @@ LEFT, RIGHT, TOP, BOTTOM = 2.75, 1.35, 0.72, 0.5  # inches around the axes
 N_COLUMN, ETA_COLUMN = 0.42, 1.1  # inches right of the axes
 ROW, GAP = 0.225, 0.55  # inches per level; gap between factors in rows
 SPREAD = 0.78  # of a row over which points are spread, so that they can be told apart
-GOLDEN = 0.6180339887498949  # its multiples spread evenly: the same in every run, unlike random jitter
 MANY = 1500  # points from which they become pixels, so that the file stays small
 
 
@@ -57,24 +56,10 @@ def _canvas(rows: float) -> tuple[Figure, Axes]:
 
 def _strip(axes: Axes, percent: Any, y: float, many: bool) -> None:
     """Draw the points, spread by their rank, and the box over them."""
-    offsets = [SPREAD * ((i * GOLDEN) % 1 - 0.5) for i in range(len(percent))]
+    offsets = style.spread(len(percent), SPREAD)
     dots = axes.plot(percent, [y + offset for offset in offsets], linestyle="", marker="o", markersize=2.8)
     dots[0].set(color=style.colormap()(0.45), alpha=0.5, markeredgewidth=0, rasterized=many)
-    line = {"color": style.INK, "linewidth": 0.8}
-    axes.boxplot(
-        [percent],
-        positions=[y],
-        orientation="horizontal",
-        widths=0.5,
-        whis=(0, 100),
-        showcaps=False,
-        showmeans=True,
-        manage_ticks=False,
-        boxprops=line,
-        whiskerprops=line | {"color": style.GREY, "linewidth": 0.6},
-        medianprops=line | {"linewidth": 2.0},
-        meanprops={"marker": "D", "markersize": 4.2, "markerfacecolor": "white", "markeredgecolor": style.INK},
-    )
+    style.box(axes, percent, y, 0.5)
 
 
 def _name_factors(axes: Axes, rows: DataFrame, keys: list[tuple], y: list[float]) -> None:

@@ -16,6 +16,7 @@ WIDTH = 9.375  # inches; 900 pixels in a browser
 MAP, FACTOR_MAP = "viridis", "plasma"
 INK, GREY, FAINT = "#1a1a1a", "#6b6b6b", "#d9d9d9"
 SMALL, TEXT, TITLE = 7.0, 8.5, 10.5  # points
+GOLDEN = 0.6180339887498949  # its multiples spread evenly, unlike random jitter
 MARKERS = ("o", "s", "^", "D", "v", "P")
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib, so it is the same everywhere
@@ -114,6 +115,30 @@ def groups(keys: Sequence[tuple], depth: int) -> list[tuple[int, int]]:
         else:
             runs.append((i, i))
     return runs
+
+
+def spread(count: int, over: float) -> list[float]:
+    """Return offsets over which so many points are spread, so that they can be told apart: the same in every run."""
+    return [over * ((i * GOLDEN) % 1 - 0.5) for i in range(count)]
+
+
+def box(axes: Any, values: Any, y: float, wide: float) -> None:
+    """Draw quartiles and median as a box, the extremes as whiskers, and the mean as a diamond."""
+    line = {"color": INK, "linewidth": 0.8}
+    axes.boxplot(
+        [values],
+        positions=[y],
+        orientation="horizontal",
+        widths=wide,
+        whis=(0, 100),
+        showcaps=False,
+        showmeans=True,
+        manage_ticks=False,
+        boxprops=line,
+        whiskerprops=line | {"color": GREY, "linewidth": 0.6},
+        medianprops=line | {"linewidth": 2.0},
+        meanprops={"marker": "D", "markersize": 4.2, "markerfacecolor": "white", "markeredgecolor": INK},
+    )
 
 
 def save(figure: Figure, path: Path, dpi: int = 96) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitzoo.cli import measuring
-from vitzoo.cli.output import print_json, print_table
+from vitzoo.cli.merge import options
+from vitzoo.cli.output import percent, print_json, print_table
 from vitzoo.cli.values import printable
 
 if TYPE_CHECKING:
@@ -18,18 +19,12 @@ SHOWN = 12  # points between more than two models
 def across(
     zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
     method: Annotated[str, typer.Option(help="How; --method list names all.")] = "learned",
-    member: Annotated[
-        list[str] | None, typer.Option("--member", metavar="NAME", help="A member, or NAME@EPOCH; several times.")
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option(metavar="SQL", help="Merge all fine-tuned members that fit a condition on columns.")
-    ] = None,
+    member: options.Member = None,
+    where: options.Where = None,
     points: Annotated[int, typer.Option(min=3, help="Averages between the aligned models that are judged.")] = 11,
     seed: Annotated[int, typer.Option(help="Of what is drawn.")] = 0,
-    save: Annotated[bool, typer.Option("--save", help="Make the merged model a member of the zoo.")] = False,
-    name: Annotated[
-        str | None, typer.Option(help="The member's name; implies --save. Default: method, number and id.")
-    ] = None,
+    save: options.Save = False,
+    name: options.Name = None,
     data: measuring.Data = None,
     cache: measuring.Cache = None,
     download: measuring.Download = False,
@@ -45,7 +40,10 @@ def across(
         return
     from vitzoo.merging.across.run import judge, site, store
     from vitzoo.merging.ingredients import choose
+    from vitzoo.zoo.layout import check_name
 
+    if name:
+        check_name(name)  # before anything is computed
     request = measuring.Request(zoo, data, cache, where=where, download=download)
     choice = choose(request.opened, "uniform", member or [], where)
     place = site(choice.checkpoints, measuring.places(data, cache, download))
@@ -65,15 +63,15 @@ def _print(found: "Verdict", saved: str | None) -> None:
     from vitzoo.merging.across.path import standard_error
 
     print(f"{found.method} of {len(found.members)} models; the first is the reference.")
-    rows = [["merged", _percent(found.accuracy), f"{100 * found.retained:.0f} %"]]
+    rows = [["merged", percent(found.accuracy), f"{100 * found.retained:.0f} %"]]
     if found.control:
-        rows.append([f"control: {found.control[0]}", _percent(found.control[1]), ""])
-    rows.append(["ensemble of the models", _percent(found.ensemble), ""])
-    rows += [[f"  {printable(n)}", _percent(a), ""] for n, a in zip(found.members, found.ends, strict=True)]
+        rows.append([f"control: {found.control[0]}", percent(found.control[1]), ""])
+    rows.append(["ensemble of the models", percent(found.ensemble), ""])
+    rows += [[f"  {printable(n)}", percent(a), ""] for n, a in zip(found.members, found.ends, strict=True)]
     print_table("", ["model", "test_acc", "retained"], rows, right=["test_acc", "retained"])
     error = 100 * standard_error(found.accuracy, found.images)
     print(
-        f"Retained is (accuracy - chance) / (mean of the models - chance); chance is {_percent(found.chance)}. "
+        f"Retained is (accuracy - chance) / (mean of the models - chance); chance is {percent(found.chance)}. "
         f"Standard error of an accuracy: {error:.1f} points ({found.images} images)."
     )
     _print_between(found)
@@ -87,7 +85,7 @@ def _print_between(found: "Verdict") -> None:
     rows = [
         [
             " : ".join(f"{share:.2g}" for share in walked.shares[i]),
-            _percent(walked.accuracy[i]),
+            percent(walked.accuracy[i]),
             f"{walked.loss[i]:.3f}",
         ]
         for i in shown
@@ -100,10 +98,6 @@ def _print_between(found: "Verdict") -> None:
         f"Barrier: loss {walked.loss_barrier:.3f}, accuracy {100 * walked.accuracy_barrier:.1f} points, against the "
         "same averages of the models' own."
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _print_methods() -> None:

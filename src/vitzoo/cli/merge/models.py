@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitzoo.cli import measuring
-from vitzoo.cli.output import count, print_json, print_table
+from vitzoo.cli.merge import options
+from vitzoo.cli.output import count, percent, print_json, print_table
 from vitzoo.cli.values import printable
 from vitzoo.errors import InputError
 
@@ -19,19 +20,13 @@ SHOWN = 12  # ingredients before the rest is counted
 def models(
     zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
     method: Annotated[str, typer.Option(help="How; --method list names all and their settings.")],
-    member: Annotated[
-        list[str] | None, typer.Option("--member", metavar="NAME", help="A member, or NAME@EPOCH; several times.")
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option(metavar="SQL", help="Merge all fine-tuned members that fit a condition on columns.")
-    ] = None,
+    member: options.Member = None,
+    where: options.Where = None,
     assign: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting of the method.")
     ] = None,
-    save: Annotated[bool, typer.Option("--save", help="Make the merged model a member of the zoo.")] = False,
-    name: Annotated[
-        str | None, typer.Option(help="The member's name; implies --save. Default: method, number and id.")
-    ] = None,
+    save: options.Save = False,
+    name: options.Name = None,
     data: measuring.Data = None,
     cache: measuring.Cache = None,
     download: measuring.Download = False,
@@ -84,9 +79,9 @@ def _print(found: "Result", saved: str | None) -> None:
     if found.parent:
         print(f"Differences are from {printable(found.parent['member'])}, epoch {found.parent['epoch']}.")
     rows = [
-        ["merged", "", _percent(found.accuracy), f"{found.loss:.3f}"],
-        ["mean of the models", "", _percent(found.mean), f"{found.mean_loss:.3f}"],
-        ["best of the models", "", _percent(found.best.accuracy), f"{found.best.loss:.3f}"],
+        ["merged", "", percent(found.accuracy), f"{found.loss:.3f}"],
+        ["mean of the models", "", percent(found.mean), f"{found.mean_loss:.3f}"],
+        ["best of the models", "", percent(found.best.accuracy), f"{found.best.loss:.3f}"],
         *(_line(one) for one in sorted(found.ingredients, key=lambda one: one.share == 0)[:SHOWN]),
     ]
     print_table("", ["model", "share", "test_acc", "test_loss"], rows, right=["share", "test_acc", "test_loss"])
@@ -98,11 +93,7 @@ def _print(found: "Result", saved: str | None) -> None:
 
 def _line(one: "Judged") -> list[str]:
     share = "" if one.share is None else f"{one.share:.3g}"
-    return [f"  {printable(one.member)}, epoch {one.epoch}", share, _percent(one.accuracy), f"{one.loss:.3f}"]
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+    return [f"  {printable(one.member)}, epoch {one.epoch}", share, percent(one.accuracy), f"{one.loss:.3f}"]
 
 
 def _print_methods() -> None:

@@ -16,7 +16,7 @@ from vitzoo import rng
 from vitzoo.errors import InputError
 from vitzoo.measures.inference import Places
 from vitzoo.measures.plain import finite
-from vitzoo.measures.scoring import score
+from vitzoo.measures.scoring import score_rows
 from vitzoo.measures.workers import workers
 from vitzoo.merging.across import path
 from vitzoo.merging.across.methods import METHODS
@@ -124,7 +124,7 @@ def benchmark(
     """
     rows = configurations(zoo, where)[0]
     place = site([zoo.checkpoint(row["member"], row["epoch"]) for row in rows], places)
-    ends = score(place.ground, lambda start, stop: place.rows[start:stop], len(place.rows)).accuracy
+    ends = score_rows(place.ground, place.rows).accuracy
     every = list(draws(rows, count))
     known = list(dict.fromkeys(draw.kind for draw in every))
     if unknown := [kind for kind in kinds if kind not in known]:
@@ -138,7 +138,7 @@ def benchmark(
         for method in methods:
             result = bring(models, method, draw.seed)
             merged = place.row(result.merged).unsqueeze(0)
-            accuracy = float(score(place.ground, lambda start, stop, one=merged: one[start:stop], 1).accuracy[0])
+            accuracy = float(score_rows(place.ground, merged).accuracy[0])
             kept, mean = path.retained(accuracy, own, place.chance), float(own.mean())
             found.append(Line(draw.kind, method, len(own), draw.seed, accuracy, mean, together, kept))
             tell("Merging", next(done), total)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from vitzoo import rng
+from vitzoo.merging.across.mixture import mixture
 from vitzoo.merging.symmetry.residual import turned
 
 Params = Mapping[str, Tensor]
@@ -34,9 +35,7 @@ def learn(
         shares = torch.from_numpy(random.dirichlet([SPREAD] * len(models))).float()
         moved = [plain[0], *(turned(model, found) for model, found in zip(plain[1:], rotations(free), strict=True))]
         value = loss(mixture(moved, shares), images, targets)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
+        _step(optimizer, value)
     return [torch.eye(size, dtype=torch.float64), *rotations(free.detach().double())]
 
 
@@ -46,10 +45,14 @@ def tuned(model: Params, batches: Iterable[tuple[Tensor, Tensor]], loss: Loss, l
     optimizer = torch.optim.Adam([*found.values()], lr=lr)
     for images, targets in batches:
         value = loss(found, images, targets)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
+        _step(optimizer, value)
     return {name: tensor.detach() for name, tensor in found.items()}
+
+
+def _step(optimizer: torch.optim.Optimizer, value: Tensor) -> None:
+    optimizer.zero_grad()
+    value.backward()
+    optimizer.step()
 
 
 def rotations(free: Tensor) -> Tensor:
@@ -57,11 +60,3 @@ def rotations(free: Tensor) -> Tensor:
     skew = free - free.mT
     skew = skew - skew.mean(dim=1, keepdim=True)
     return torch.linalg.matrix_exp(skew - skew.mean(dim=2, keepdim=True))
-
-
-def mixture(models: Sequence[Params], shares: Tensor) -> dict[str, Tensor]:
-    """Return the mean of models with these shares [M], tensor by tensor."""
-    return {
-        name: torch.tensordot(shares.to(tensor), torch.stack([model[name] for model in models]), dims=1)
-        for name, tensor in models[0].items()
-    }

@@ -1,7 +1,6 @@
 """Which unit goes with which: assignments of greatest total likeness, for neurons and heads, and turns within heads."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -9,7 +8,7 @@ from torch import Tensor
 
 from vitzoo.merging.across.evidence import Evidence
 from vitzoo.merging.symmetry.element import Symmetry
-from vitzoo.merging.symmetry.inner import taken
+from vitzoo.merging.symmetry.inner import taken, written
 from vitzoo.merging.symmetry.residual import depth, turned
 from vitzoo.merging.symmetry.units import permute_heads
 
@@ -30,7 +29,7 @@ def matched(reference: Params, other: Params, evidence: Evidence, rotation: Tens
     inside = [within(reference, permute_heads(moved, i, chosen[i]), i, heads) for i in blocks]
     queries, values = (torch.stack(each) for each in zip(*inside, strict=True))
     hidden = order(evidence.hidden[0].correlations()) if evidence.hidden else None
-    return replace(Symmetry(rotation, neurons, chosen, queries, values), hidden=hidden)
+    return Symmetry(rotation, neurons, chosen, queries, values, hidden)
 
 
 def alike(reference: Params, other: Params, evidence: Evidence, block: int, heads: int) -> Tensor:
@@ -39,8 +38,7 @@ def alike(reference: Params, other: Params, evidence: Evidence, block: int, head
     What a head adds is its outputs' map of its mixed values, so its products follow from those of the values:
     Σ (O m)·(O' m') = tr(Oᵀ O' Σ m' mᵀ).
     """
-    name = f"blocks.{block}.attn.proj.weight"
-    ours, theirs = (p[name].unflatten(1, (heads, -1)).transpose(0, 1) for p in (reference, other))  # [H, D, d_h]
+    ours, theirs = (written(params, block, heads).mT for params in (reference, other))  # [H, D, d_h]
     both = torch.einsum("ida,jdb,ijab->ij", ours, theirs, _blocks(evidence.values[block].products, heads))
     lengths = [
         torch.einsum("ida,idb,iiab->i", maps, maps, _blocks(own, heads)).clamp(min=1e-24).sqrt()
@@ -59,8 +57,8 @@ def within(reference: Params, other: Params, block: int, heads: int) -> tuple[Te
 def factors(params: Params, block: int, heads: int) -> tuple[Tensor, Tensor]:
     """Return queries beside keys, and values beside outputs, head by head: [H, d_h, 2D + 1] and [H, d_h, 2D]."""
     weight, bias = taken(params, block, heads)
-    outputs = params[f"blocks.{block}.attn.proj.weight"].unflatten(1, (heads, -1)).permute(1, 2, 0)
-    return torch.cat([weight[0], bias[0][..., None], weight[1]], dim=-1), torch.cat([weight[2], outputs], dim=-1)
+    values = torch.cat([weight[2], written(params, block, heads)], dim=-1)
+    return torch.cat([weight[0], bias[0][..., None], weight[1]], dim=-1), values
 
 
 def polar(x: Tensor) -> Tensor:

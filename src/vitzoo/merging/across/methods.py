@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from vitzoo.merging.across import calibration, learned, procrustes, products, rebasin, weights
-from vitzoo.merging.across.learned import mixture
+from vitzoo.merging.across.mixture import mean
 from vitzoo.merging.across.models import Models
 from vitzoo.merging.symmetry.element import Symmetry
 
@@ -43,21 +42,21 @@ class Method:
 
 def vanilla(models: Models, seed: int) -> Result:
     """Average models as they are."""
-    return Result(_mean(models.raw), models.raw)
+    return Result(mean(models.raw), models.raw)
 
 
 def tuned(models: Models, seed: int, teachers: bool = False) -> Result:
     """Average models as they are and train the average as long as rotations are trained: the equal-budget control."""
     batches = models.lessons.batches(STEPS, seed)
     loss = models.by_teachers if teachers else models.by_labels
-    return Result(learned.tuned(_mean(models.raw), batches, loss, TUNING_LR), models.raw)
+    return Result(learned.tuned(mean(models.raw), batches, loss, TUNING_LR), models.raw)
 
 
 def weight_matching(models: Models, seed: int, heads: bool = True) -> Result:
     """Permute each model to the first by weights (Git Re-Basin); without heads, as the published method does."""
     kept = models.heads if heads else None
     ends = [models.raw[0], *(rebasin.by_weights(models.raw[0], other, kept, seed) for other in models.raw[1:])]
-    return Result(_mean(ends), ends)
+    return Result(mean(ends), ends)
 
 
 def activation_matching(models: Models, seed: int, heads: bool = True) -> Result:
@@ -65,13 +64,13 @@ def activation_matching(models: Models, seed: int, heads: bool = True) -> Result
     kept, first = models.heads if heads else None, models.raw[0]
     pairs = zip(models.raw[1:], models.evidence_as_is, strict=True)
     ends = [first, *(rebasin.by_activations(first, other, evidence, kept) for other, evidence in pairs)]
-    return Result(_mean(ends), ends)
+    return Result(mean(ends), ends)
 
 
 def merge_many(models: Models, seed: int) -> Result:
     """Align each model with the mean of the others by weights, heads kept whole, until nothing changes."""
     ends = rebasin.merge_many(models.raw, lambda a, b: rebasin.by_weights(a, b, models.heads, seed), seed)
-    return Result(_mean(ends), ends)
+    return Result(mean(ends), ends)
 
 
 def rotation(models: Models, seed: int) -> Result:
@@ -102,7 +101,7 @@ def learned_(models: Models, seed: int, teachers: bool = False) -> Result:
     assert start.symmetries is not None
     found = [each.turned(turn) for each, turn in zip(start.symmetries, turns, strict=True)]
     ends = [each.apply(model) for each, model in zip(found, models.exact, strict=True)]
-    return Result(_mean(ends), ends, found)
+    return Result(mean(ends), ends, found)
 
 
 def calibrated(
@@ -119,7 +118,7 @@ def calibrated(
 
 def unaligned(models: Models, seed: int) -> Result:
     """Average canonical models with balanced heads, not aligned: what calibration without alignment begins with."""
-    return Result(_mean(models.prepared), models.prepared)
+    return Result(mean(models.prepared), models.prepared)
 
 
 METHODS: dict[str, Method] = {
@@ -172,10 +171,6 @@ METHODS: dict[str, Method] = {
     ),
     "vanilla-tuned": Method(tuned, "control: the mean as it is, all weights trained as long as rotations are", LABELS),
 }
-
-
-def _mean(models: Sequence[Params]) -> dict[str, Tensor]:
-    return mixture(models, torch.full((len(models),), 1 / len(models), dtype=torch.float64))
 
 
 def _aligned(models: Models, found: Sequence[Symmetry]) -> Result:

@@ -17,8 +17,7 @@ from vitzoo.merging.across.learned import Loss
 from vitzoo.merging.symmetry.balance import balancing, canonical
 from vitzoo.merging.symmetry.element import Symmetry
 from vitzoo.merging.symmetry.residual import fold
-from vitzoo.model.native import build
-from vitzoo.model.native.block import fits
+from vitzoo.model.native.block import usable
 from vitzoo.model.vit import Kernels, forward
 from vitzoo.rng import stream
 
@@ -109,10 +108,9 @@ class Models:
 
     @cached_property
     def _computing(self) -> tuple[Kernels, torch.dtype]:
-        if build.why_not() is None:
-            for dtype in (torch.bfloat16, torch.float32):
-                if fits(self.arch, dtype):
-                    return "native", dtype
+        for dtype in (torch.bfloat16, torch.float32):
+            if usable(self.arch, dtype):
+                return "native", dtype
         return "torch", torch.float32
 
     @property

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from vitzoo.merging.across.learned import mixture
+from vitzoo.merging.across.mixture import mixture
 from vitzoo.merging.symmetry.balance import factors
-from vitzoo.merging.symmetry.inner import given, taken
+from vitzoo.merging.symmetry.inner import given, taken, written
 from vitzoo.merging.symmetry.residual import depth
 
 Params = Mapping[str, Tensor]
@@ -34,7 +34,7 @@ def _block(
     stacked = [
         [torch.cat([w[0], b[0][..., None]], dim=-1) for w, b in both],
         [w[1] for w, _ in both],
-        [model[name].unflatten(1, (heads, -1)).permute(1, 2, 0) for model in models],
+        [written(model, block, heads) for model in models],
         [w[2] for w, _ in both],
     ]
     rows = [torch.cat([r * x for r, x in zip(roots, each, strict=True)], dim=1) for each in stacked]

@@ -13,10 +13,10 @@ import torch
 from vitzoo.errors import InputError
 from vitzoo.measures.inference import Places
 from vitzoo.measures.plain import finite
-from vitzoo.measures.scoring import score
+from vitzoo.measures.scoring import score_rows
 from vitzoo.merging.across import path
 from vitzoo.merging.across.benchmark import CONFIGURATION, Row, configurations
-from vitzoo.merging.across.learned import mixture
+from vitzoo.merging.across.mixture import mean
 from vitzoo.merging.across.models import exact
 from vitzoo.merging.across.run import Site, bring, site
 from vitzoo.merging.symmetry.element import Symmetry
@@ -73,10 +73,9 @@ def reuse(
 
 def _turned(place: Site, rows: Sequence[Row], symmetries: Sequence[Symmetry], own: bool) -> Reused:
     models = [dict(place.layout.views(row)) for row in place.rows]
-    shares = torch.full((len(models),), 1 / len(models), dtype=torch.float64)
     turned = [each.apply(exact(model)) for each, model in zip(symmetries, models, strict=True)]
-    judged = torch.stack([place.row(mixture(each, shares)) for each in (turned, models)] + [*place.rows])
-    accuracy = score(place.ground, lambda start, stop: judged[start:stop], len(judged)).accuracy
+    judged = torch.stack([place.row(mean(each)) for each in (turned, models)] + [*place.rows])
+    accuracy = score_rows(place.ground, judged).accuracy
     ends = accuracy[2:]
     return Reused(
         {name: rows[0].get(name) for name in CONFIGURATION},

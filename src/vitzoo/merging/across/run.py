@@ -13,7 +13,7 @@ from vitzoo.errors import InputError, nearest
 from vitzoo.measures import inference
 from vitzoo.measures.inference import Places
 from vitzoo.measures.plain import finite
-from vitzoo.measures.scoring import Ground, score
+from vitzoo.measures.scoring import Ground, score_rows
 from vitzoo.merging.across import path
 from vitzoo.merging.across.methods import METHODS, Result
 from vitzoo.merging.across.models import Lessons, Models, Params
@@ -143,7 +143,7 @@ def judge(
         rows.append(place.row(bring(models, control, seed).merged))
     tell("Merging", 1, 1)
     judged = torch.cat([torch.stack(rows), place.rows])
-    scores = score(place.ground, lambda start, stop: judged[start:stop], len(judged))
+    scores = score_rows(place.ground, judged)
     ends = torch.stack([place.row(each) for each in found.ends])
     shares = path.between(len(ends), points, seed)
     walked = path.walk(ends, shares, place.ground, lambda done, total: tell("Evaluating", done, total))

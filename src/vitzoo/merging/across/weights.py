@@ -18,7 +18,7 @@ from vitzoo.merging.symmetry.residual import TOKENS, depth, readers, writers
 
 Params = Mapping[str, Tensor]
 SWEEPS = 15
-SHARE = 3.0  # of weights' products against activations', both of length one; found on nano, see docs/merging.md
+SHARE = 3.0  # of weights' products against activations', both of length one; tried on nano, see docs/log.md
 
 
 def align(reference: Params, other: Params, heads: int, sweeps: int = SWEEPS) -> Symmetry:
@@ -35,13 +35,11 @@ def align(reference: Params, other: Params, heads: int, sweeps: int = SWEEPS) ->
 def refine(reference: Params, other: Params, evidence: Evidence, heads: int, sweeps: int = 4) -> Symmetry:
     """Return what brings both near: what norms of ``other`` put out, and its weights; both models ``prepared``."""
     seen = common(evidence)
-    rotation = nearest_rotation(seen)
-    found = matched(reference, other, evidence, rotation, heads)
+    found = matched(reference, other, evidence, nearest_rotation(seen), heads)
     for _ in range(sweeps):
         near = shared(reference, found.apply(other))
-        turn = nearest_rotation(_unit(seen @ rotation.mT) + SHARE * _unit(near))
-        rotation = turn @ rotation
-        found = matched(reference, other, evidence, rotation, heads)
+        turn = nearest_rotation(_unit(seen @ found.rotation.mT) + SHARE * _unit(near))
+        found = matched(reference, other, evidence, turn @ found.rotation, heads)
     return found
 
 

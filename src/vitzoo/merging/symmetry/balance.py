@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vitzoo.merging.symmetry.element import Symmetry
-from vitzoo.merging.symmetry.inner import drop_key_bias, fold_value_bias, taken
+from vitzoo.merging.symmetry.inner import drop_key_bias, fold_value_bias, taken, written
 from vitzoo.merging.symmetry.residual import centre, depth, fold
 
 Params = Mapping[str, Tensor]
@@ -45,7 +45,7 @@ def _block(params: Params, block: int, heads: int) -> tuple[Tensor, Tensor]:
     weight, bias = taken(params, block, heads)
     if (bias[1:] != 0).any():
         raise ValueError(f"blocks.{block} has biases of keys or values; call canonical first")
-    out = params[f"blocks.{block}.attn.proj.weight"].unflatten(1, (heads, -1)).permute(1, 2, 0)  # [H, d_h, D]
+    out = written(params, block, heads)
     pairs = ((torch.cat([weight[0], bias[0][..., None]], dim=-1), weight[1]), (weight[2], out))
     for a, b in pairs:
         if not _full(a) or not _full(b):

@@ -54,6 +54,11 @@ def taken(params: Params, block: int, heads: int) -> tuple[Tensor, Tensor]:
     )
 
 
+def written(params: Params, block: int, heads: int) -> Tensor:
+    """Return the weights [H, d_h, D] by which each head's mixed values are written to the stream."""
+    return params[f"blocks.{block}.attn.proj.weight"].unflatten(1, (heads, -1)).permute(1, 2, 0)
+
+
 def given(params: Params, block: int, weight: Tensor, bias: Tensor) -> dict[str, Tensor]:
     """Return the model with other weights [3, H, d_h, D] and biases [3, H, d_h] of queries, keys and values."""
     name = f"blocks.{block}.attn.qkv"

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
 from vitzoo.blueprint.schema import Backbone
+from vitzoo.model.native.build import why_not
 from vitzoo.model.native.calls import call, has, workspace
 
 LANES = 16  # numbers that a kernel works on at a time
@@ -26,6 +27,11 @@ def fits(arch: Backbone, dtype: torch.dtype) -> bool:
     """Tell whether the kernels can compute an architecture in a dtype: widths must be multiples of 16."""
     widths = (arch.dim, arch.dim // arch.heads, int(arch.dim * arch.mlp_ratio))
     return all(width % LANES == 0 for width in widths) and has(dtype)
+
+
+def usable(arch: Backbone, dtype: torch.dtype) -> bool:
+    """Tell whether this machine has the kernels at all, and they can compute an architecture in a dtype."""
+    return why_not() is None and fits(arch, dtype)
 
 
 def block(params: Mapping[str, Tensor], name: str, x: Tensor, heads: int, keep: Tensor | None = None) -> Tensor:
