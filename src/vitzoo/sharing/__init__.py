@@ -1,0 +1,1 @@
+"""What comes from elsewhere and what goes there: other zoos' layouts, other libraries' formats, the hub."""
