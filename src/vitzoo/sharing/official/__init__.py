@@ -1,1 +1,1 @@
-"""The layout of the paper's published zoo: where things lie, what its configs declare and what its code did with them."""
+"""The layout of the paper's published zoo: where things lie, what configs declare, what the code did with them."""
