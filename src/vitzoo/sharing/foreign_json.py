@@ -9,14 +9,14 @@ from vitzoo.errors import InputError, IntegrityError
 from vitzoo.zoo.strict_json import MAX_BYTES, MAX_DEPTH, read_bytes
 
 
-def parse(data: bytes, where: object) -> Any:
+def parse(data: bytes, where: object, limit: int = MAX_BYTES) -> Any:
     """Parse one document; InputError names it if it is not JSON, too large, too deep or has a key twice.
 
     >>> parse(b'{"test_loss": NaN, "test_acc": 0.5, "lr": 1e999}', "example")
     {'test_loss': None, 'test_acc': 0.5, 'lr': None}
     """
-    if len(data) > MAX_BYTES:
-        raise InputError(f"{where} has more than {MAX_BYTES:,} bytes of JSON, which no config needs.")
+    if len(data) > limit:
+        raise InputError(f"{where} has more than {limit:,} bytes of JSON, which is not read.")
     try:
         value = json.loads(
             data.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=lambda text: None, parse_float=_float

@@ -23,9 +23,10 @@ class Found:
     ``key`` is its place in the folder, unique there; ``name`` what it is called there, which may not be unique.
     ``recipe`` has the factors that took effect, as far as they are known, in the groups of a recipe (``dataset``,
     ``augmentation``, ``hyperparameters``; ``architecture`` only for what shapes of weights do not tell, such as heads).
-    ``declared`` is what the source says, word for word. ``metrics`` and ``checkpoints`` are by epoch, numbers as a zoo has
-    them (accuracies in [0, 1]). ``parent`` is the key of the member it was fine-tuned from, ``parent_hint`` what the source
-    calls it if that is all there is.
+    ``declared`` is what the source says, word for word. ``metrics`` and ``checkpoints`` are by epoch, numbers as a zoo
+    has them (accuracies in [0, 1]). ``parent`` is the key of the member it was fine-tuned from, ``parent_hint`` what
+    the source calls it if that is all there is. ``rivals`` are other members that the source names as its parent, too:
+    the weights decide. ``epochs_certain`` is false if numbers of checkpoints may be off by one, which they decide, too.
     """
 
     key: str
@@ -38,6 +39,8 @@ class Found:
     parent: str | None = None
     parent_hint: str | None = None
     parent_epoch: int | None = None
+    rivals: tuple[str, ...] = ()
+    epochs_certain: bool = True
     notes: list[str] = field(default_factory=list)
 
 

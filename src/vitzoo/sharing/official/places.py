@@ -1,7 +1,7 @@
 """Where things lie in the published zoo, and in the trial folders of Ray Tune that it was made of. Pure.
 
 ``pretraining/<member>/`` and ``finetuning/<parent>/<member>/``, each with a config, ``result.json`` and
-``checkpoint_<n>/``; the hosted copy calls the two roots by their data sets (paper, Appendix C; notes on the released code).
+``checkpoint_<n>/`` (paper, Appendix C); the hosted copy calls the two roots by their data sets.
 """
 
 import re
@@ -24,8 +24,8 @@ _CHECKPOINT = re.compile(r"checkpoint_([0-9]{1,9})", re.ASCII)
 def number_of(name: str) -> int | None:
     """Number of a checkpoint folder, whatever its padding; ``None`` for any other name.
 
-    >>> number_of("checkpoint_000049"), number_of("checkpoint_0049"), number_of("checkpoint_9"), number_of("checkpoint_x")
-    (49, 49, 9, None)
+    >>> number_of("checkpoint_000049"), number_of("checkpoint_9"), number_of("checkpoint_x")
+    (49, 9, None)
     """
     match = _CHECKPOINT.fullmatch(name)
     return int(match[1]) if match else None
