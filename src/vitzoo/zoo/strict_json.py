@@ -1,36 +1,17 @@
-"""JSON as a zoo allows it: small, shallow, no duplicate keys, only finite numbers. Everything else is an error."""
+"""JSON as a zoo allows it: small, shallow, no duplicate keys, only finite numbers and text. All else is an error."""
 
 import json
 import math
 import numbers
-import os
 from pathlib import Path
 from typing import Any, NoReturn
 
 from vitzoo.errors import InputError, IntegrityError
+from vitzoo.zoo.regular import REMEDY, read_bytes
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
-REMEDY = "Restore the file from a copy of the zoo"
-
-
-def read_bytes(path: Path, limit: int) -> bytes:
-    """Read a regular file of at most ``limit`` bytes, never through a symbolic link; IntegrityError otherwise."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise IntegrityError(f"{path} is missing. {REMEDY}.") from None
-    except OSError as error:
-        raise IntegrityError(f"{path} cannot be read: {error.strerror}. A zoo holds plain files only.") from error
-    try:
-        # One byte more than allowed tells "too large" without trusting the size the file system reports.
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            data = file.read(limit + 1)
-    except OSError as error:
-        raise IntegrityError(f"{path} cannot be read: {error.strerror}. {REMEDY}.") from error
-    if len(data) > limit:
-        raise IntegrityError(f"{path} has more than {limit:,} bytes, which no zoo writes. {REMEDY}.")
-    return data
+MAX_INT = 2**63 - 1  # in magnitude: what columns of the catalogue and readers in other languages can hold
 
 
 def parse(data: bytes, where: object) -> Any:
@@ -42,7 +23,11 @@ def parse(data: bytes, where: object) -> Any:
     if len(data) > MAX_BYTES:
         raise IntegrityError(f"{where} has more than {MAX_BYTES:,} bytes of JSON. {REMEDY}.")
     try:
-        value = json.loads(data.decode(), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float)
+        value = json.loads(
+            data.decode(), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
+        )
+        if b"\\ud" in data or b"\\uD" in data:  # only then can there be half of a surrogate pair
+            json.dumps(value, ensure_ascii=False).encode()
         if data.count(b"{") + data.count(b"[") > MAX_DEPTH:  # only then can it be too deep
             _check_depth(value, 1)
     except (ValueError, RecursionError) as error:
@@ -125,6 +110,14 @@ def _float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{text[:40]} is too large for a number")
+    return value
+
+
+def _int(text: str) -> int:
+    # Told by its digits: a longer number may not be converted at all.
+    value = int(text) if len(text) <= 20 else None
+    if value is None or abs(value) > MAX_INT:
+        raise ValueError(f"{text[:40]} is too large for a whole number")
     return value
 
 
