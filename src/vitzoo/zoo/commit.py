@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,19 @@ from vitzoo.zoo import atomic, safetensors_io
 from vitzoo.zoo.checkpoint import Checkpoint, read_manifest
 from vitzoo.zoo.layout import CONFIG, MANIFEST, METRIC_NAME, WEIGHTS, checkpoint_name
 from vitzoo.zoo.strict_json import encode, number
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A file of weights that is in a zoo's form already; committing gives it a second name and copies nothing.
+
+    ``source`` says what it was made from, ``{"file", "sha256", "size"}``, if that was another file.
+    """
+
+    path: Path
+    sha256: str
+    size: int
+    source: Mapping[str, Any] | None = None
 
 
 def clean_metrics(metrics: Mapping[str, Any]) -> dict[str, int | float | None]:
@@ -29,7 +43,7 @@ def write_checkpoint(
     directory: Path,
     epoch: int,
     config: bytes,
-    tensors: Mapping[str, Any],
+    tensors: Mapping[str, Any] | Ready,
     manifest: dict[str, Any],
     twin: Checkpoint | None = None,
 ) -> str:
@@ -55,10 +69,18 @@ def write_checkpoint(
 
 
 def _fill(
-    staged: Path, config: bytes, tensors: Mapping[str, Any], manifest: dict[str, Any], twin: Checkpoint | None
+    staged: Path,
+    config: bytes,
+    tensors: Mapping[str, Any] | Ready,
+    manifest: dict[str, Any],
+    twin: Checkpoint | None,
 ) -> str:
-    linked = twin is not None and _link(twin, staged / WEIGHTS, tensors)
-    sha256, size = linked or safetensors_io.write(staged / WEIGHTS, tensors)
+    if isinstance(tensors, Ready):
+        sha256, size = _take(tensors, staged / WEIGHTS)
+        manifest = manifest | ({"source": dict(tensors.source)} if tensors.source else {})
+    else:
+        linked = twin is not None and _link(twin, staged / WEIGHTS, tensors)
+        sha256, size = linked or safetensors_io.write(staged / WEIGHTS, tensors)
     files = {
         WEIGHTS: {"sha256": sha256, "size": size},
         CONFIG: {"sha256": hashlib.sha256(config).hexdigest(), "size": len(config)},
@@ -67,6 +89,15 @@ def _fill(
     atomic.write_synced(staged / MANIFEST, encode(manifest | {"files": files}))
     atomic.sync_directory(staged)
     return sha256
+
+
+def _take(ready: Ready, path: Path) -> tuple[str, int]:
+    """Give a ready file a second name; IntegrityError if it is not in a zoo's form or has another size."""
+    path.hardlink_to(ready.path)
+    safetensors_io.read_header(path)
+    if path.stat().st_size != ready.size:
+        raise IntegrityError(f"{ready.path} changed while it was committed. Leave it alone and repeat.")
+    return ready.sha256, ready.size
 
 
 def _link(twin: Checkpoint, path: Path, tensors: Mapping[str, Any]) -> tuple[str, int] | None:

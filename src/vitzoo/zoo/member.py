@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import InputError, IntegrityError
-from vitzoo.zoo import commit, merge, results
+from vitzoo.zoo import commit, imported, merge, results
 from vitzoo.zoo.checkpoint import Checkpoint, is_edge
 from vitzoo.zoo.layout import (
     CONFIG,
@@ -73,13 +73,23 @@ class Member:
 
     @property
     def last_epoch(self) -> int:
-        """The epoch after which the member is finished; a merged one is so as it is made, in epoch 0."""
+        """The epoch after which the member is finished; a merged one is so as it is made, in epoch 0.
+
+        A member that was trained elsewhere is finished with the last epoch that there was.
+        """
+        if self.imported:
+            return self.imported["epochs"][-1]
         return 0 if self.merge else self.recipe["hyperparameters"]["epochs"]
 
     @property
     def merge(self) -> dict[str, Any] | None:
         """Method, settings, ingredients and parent of a merged member, ``None`` for one that was trained."""
         return self.config["merge"] if self.stage == MERGING else None
+
+    @property
+    def imported(self) -> dict[str, Any] | None:
+        """Where a member that was trained elsewhere comes from, and what was declared there; ``None`` for others."""
+        return self.config.get("imported")
 
     @property
     def parent(self) -> "Member | None":
@@ -143,14 +153,14 @@ class Member:
     def commit(
         self,
         epoch: int,
-        tensors: Mapping[str, Any],
+        tensors: Mapping[str, Any] | commit.Ready,
         metrics: Mapping[str, Any],
         parent: Mapping[str, Any] | None,
         twin: Checkpoint | None = None,
     ) -> str:
         """Commit the weights after an epoch and return their SHA-256. Doing it again changes nothing.
 
-        ``tensors`` maps timm's names to arrays; ``metrics`` maps names to numbers. ``parent`` is
+        ``tensors`` maps timm's names to arrays, or is a file of them; ``metrics`` maps names to numbers. ``parent`` is
         ``{"member", "epoch", "sha256"}`` of the checkpoint the weights came from; it is needed for the first checkpoint
         of a fine-tuned member and may be ``None`` otherwise. ``twin`` is a checkpoint that may have the same weights;
         if it has, they are stored once. If the call fails nothing is visible; repeat it.
@@ -203,7 +213,9 @@ class Member:
         results.write(self.path / RESULT, {e: line for e, line in stored.items() if e <= epoch})
 
     def keeps(self, epoch: int) -> bool:
-        """Say whether the recipe keeps this epoch as a checkpoint."""
+        """Say whether the recipe keeps this epoch as a checkpoint; of an imported member, whether its source had it."""
+        if self.imported:
+            return epoch in self.imported["epochs"]
         return is_kept(self.recipe.get("checkpoints", {}), self.last_epoch, epoch)
 
     def repair_results(self) -> None:
@@ -280,11 +292,19 @@ def check_config(value: Any, where: object) -> dict[str, Any]:
         "id": isinstance(config["id"], str) and SHA256.fullmatch(config["id"]) is not None,
         "stage": stage in STAGES,
         "parent": isinstance(parent, dict) and is_name(parent.get("member")) if stage == FINETUNING else parent is None,
-        **(_sound_merge(config) if stage == MERGING else _sound_recipe(config["recipe"])),
+        **_sound_factors(config, stage),
     }
     if wrong := [key for key, good in sound.items() if not good]:
         raise IntegrityError(f"{where} has no valid {', '.join(map(repr, wrong))}. {REMEDY}.")
     return config
+
+
+def _sound_factors(config: Mapping[str, Any], stage: str) -> dict[str, bool]:
+    if stage == MERGING:
+        return _sound_merge(config)
+    if "imported" in config:
+        return {"imported": imported.is_imported(config["imported"]), "recipe": isinstance(config["recipe"], dict)}
+    return _sound_recipe(config["recipe"])
 
 
 def _sound_recipe(recipe: Any) -> dict[str, bool]:

@@ -1,0 +1,126 @@
+"""Several converting processes, each driven by a thread: files in, safetensors files of a zoo's form out."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from vitzoo.errors import InputError
+
+START = 120.0  # seconds a process may take to start, on a busy machine
+PATIENCE = 60.0  # seconds for a file, and
+SLOWEST = 5e6  # bytes a second on top
+CHILD = "vitzoo.sharing.importing.quarantine.child"
+
+
+@dataclass(frozen=True)
+class Converted:
+    """Weights in a zoo's form: where they are, their digest and size, and the file they came from."""
+
+    path: Path
+    sha256: str
+    size: int
+    source: Mapping[str, Any]
+    finite: bool
+
+
+class Pool:
+    """Converts files in ``workers`` processes that write below ``outbox``; a context manager that ends them."""
+
+    def __init__(self, outbox: Path, workers: int | None = None) -> None:
+        self.outbox = outbox
+        self.workers = workers or os.cpu_count() or 1
+        self._threads = ThreadPoolExecutor(self.workers)
+        self._local = threading.local()
+        self._children: list[_Child] = []
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._threads.shutdown(cancel_futures=True, wait=False)
+        for child in self._children:
+            child.end()
+        self._threads.shutdown()
+
+    def convert(self, source: Path, known: Mapping[str, Any]) -> "Future[Converted]":
+        """Convert a file; the result raises InputError with the file's name if it holds no weights of a ViT."""
+        self._count += 1
+        target = self.outbox / f"{self._count}.safetensors"
+        return self._threads.submit(self._convert, source, target, dict(known))
+
+    def _convert(self, source: Path, target: Path, known: dict[str, Any]) -> Converted:
+        job = {"source": str(source.absolute()), "target": target.name, "known": known}
+        try:
+            answer = self._child().ask(job, PATIENCE + source.stat().st_size / SLOWEST)
+        except OSError as error:
+            raise InputError(f"{source} cannot be read: {error.strerror}.") from error
+        if "error" in answer:
+            target.unlink(missing_ok=True)
+            raise InputError(f"{source}: {answer['error'].rstrip('.')}.")
+        return Converted(target, answer["sha256"], answer["size"], answer["source"], answer["finite"])
+
+    def _child(self) -> "_Child":
+        child = getattr(self._local, "child", None)
+        if child is None or not child.alive:
+            child = self._local.child = _Child(self.outbox)
+            self._children.append(child)
+        return child
+
+
+class _Child:
+    """One process, asked one thing at a time; it is ended when it does not answer."""
+
+    def __init__(self, outbox: Path) -> None:
+        environment = {
+            name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT") if name in os.environ
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", CHILD, str(outbox)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment | {"OMP_NUM_THREADS": "1"},
+            cwd=outbox,
+        )
+        self._first = True
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def ask(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        patience = seconds + (START if self._first else 0)
+        self._first = False
+        try:
+            stdin.write(json.dumps(job).encode() + b"\n")
+            stdin.flush()
+            ready, _, _ = select.select([stdout], [], [], patience)
+            line = stdout.readline() if ready else b""
+        except BrokenPipeError:
+            ready, line = True, b""
+        if line:
+            return json.loads(line)
+        self.end()
+        if not ready:
+            return {"error": f"reading it took more than {patience:.0f} s and was stopped"}
+        return {"error": f"the process that read it died (exit status {self._process.returncode})"}
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with suppress(BrokenPipeError):
+                    pipe.close()
