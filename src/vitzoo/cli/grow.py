@@ -1,10 +1,14 @@
 """`vitzoo grow`: train what the zoo lacks."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from vitzoo.zoo import Zoo
 
 
 def grow(
@@ -106,6 +110,8 @@ def grow(
     finally:
         for display in shown:
             display.__exit__(None, None, None)
+    if shown:
+        _describe(outcome.zoo, lambda text: console.print(text, highlight=False))
     if json:
         from vitzoo.cli.output import print_json
 
@@ -129,3 +135,15 @@ def grow(
             highlight=False,
         )
     raise_first(outcome.failures)
+
+
+def _describe(zoo: "Zoo", say: Callable[[str], None]) -> None:
+    """Write the zoo's README; what was grown stays grown if that fails."""
+    from vitzoo.errors import VitzooError
+    from vitzoo.sharing import readme
+
+    try:
+        if not readme.write(zoo):
+            say("README.md is left as it is, because somebody changed it.")
+    except VitzooError as error:
+        say(f"note: {error}")

@@ -15,13 +15,16 @@ GROWN = (PRETRAINING, FINETUNING)  # what a blueprint asks for; a zoo always has
 STAGES = (*GROWN, MERGING)
 MEASURES = "measures"
 GROW = ".grow"
+FIGURES = "figures"
+COPIES = (".git", ".cache")  # what git and the hub's client leave in a copy of a published zoo
 CONFIG = "config.json"
 RESULT = "result.json"
 WEIGHTS = "model.safetensors"
 MANIFEST = "manifest.json"
 STAGING = ".staging-"
-ROOT_FILES = frozenset({ZOO_JSON, BLUEPRINT, CATALOGUE, "README.md", "LICENSE", "CITATION.cff", ".gitattributes"})
-ROOT_DIRECTORIES = frozenset({*STAGES, MEASURES, GROW})
+PUBLISHED = ("README.md", "LICENSE", "CITATION.cff", "croissant.json", ".gitattributes")
+ROOT_FILES = frozenset({ZOO_JSON, BLUEPRINT, CATALOGUE, *PUBLISHED})
+ROOT_DIRECTORIES = frozenset({*STAGES, MEASURES, GROW, FIGURES, *COPIES})
 CHECKPOINT_FILES = frozenset({WEIGHTS, CONFIG, MANIFEST})
 
 MEMBER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._=+-]{0,127}", re.ASCII)
