@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from vitzoo.errors import InputError, nearest
+from vitzoo.zoo import database
 from vitzoo.zoo.catalogue import Catalogue
 
 if TYPE_CHECKING:
@@ -61,11 +62,9 @@ def matching(frame: "pandas.DataFrame", where: str) -> list[int]:
     import pyarrow
 
     table = pyarrow.Table.from_pandas(frame, preserve_index=False)
-    connection = duckdb.connect()
+    connection = database.connect()
     connection.from_arrow(table.append_column(_POSITION, pyarrow.array(range(len(frame))))).create("catalogue")
-    for setting in ("enable_external_access", "python_enable_replacements"):
-        connection.execute(f"SET {setting} = false")
-    connection.execute("SET lock_configuration = true")
+    database.lock(connection)
     with _explained(list(frame.columns), where):
         chosen = connection.table("catalogue").filter(where).order(f'"{_POSITION}"').project(f'"{_POSITION}"')
         return [row[0] for row in chosen.fetchall()]

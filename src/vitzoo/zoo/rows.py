@@ -1,5 +1,7 @@
 """The catalogue's rows: one flat dict per checkpoint, from the tree. What the columns mean is in ``docs/format.md``."""
 
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,31 @@ _FROM = ("from_member", "from_epoch", "from_sha256")
 _PARENT = ("parent_member", "parent_epoch", "parent_sha256")
 _LAST = ("path", "sha256", "size")
 REQUIRED = (*_FIRST, *_PARENT, *_FROM, *_LAST)
+MAX_COLUMNS = 2000
+MAX_FACTOR = 4096  # characters of JSON: each checkpoint of the member repeats them
+
+
+class Columns:
+    """The columns of one zoo as they are met: not too many, and none that differs from another in case only."""
+
+    def __init__(self) -> None:
+        self._known = {name: name for name in REQUIRED}
+
+    def admit(self, names: Iterable[str]) -> str | None:
+        """Take the columns of a member; if they cannot be taken, say what is wrong with them and take none.
+
+        >>> columns = Columns()
+        >>> columns.admit(["lr", "test_acc"]), columns.admit(["Lr"])
+        (None, "has 'Lr' beside 'lr', and columns must differ in more than case")
+        """
+        found = {**self._known}
+        for name in names:
+            if (other := found.setdefault(name.casefold(), name)) != name:
+                return f"has {name!r} beside {other!r}, and columns must differ in more than case"
+        if len(found) > MAX_COLUMNS:
+            return f"has factors or metrics that make more than {MAX_COLUMNS} columns"
+        self._known = found
+        return None
 
 
 def factors(recipe: dict[str, Any]) -> Row:
@@ -37,6 +64,16 @@ def factors(recipe: dict[str, Any]) -> Row:
     return row
 
 
+def too_long(row: Row) -> str | None:
+    """Name a factor that is too long to be repeated in the row of every checkpoint; ``None`` if there is none.
+
+    >>> too_long({"lr": 0.1, "source": "x" * 5000})
+    'source'
+    """
+    texts = (name for name, value in row.items() if isinstance(value, str | list | dict))
+    return next((name for name in texts if len(json.dumps(row[name])) > MAX_FACTOR), None)
+
+
 def all_rows(zoo: "Zoo") -> tuple[list[Row], dict[str, Any]]:
     """Read the whole tree; return the rows and a summary: members by status, checkpoints, bytes, what is unreadable."""
     rows: list[Row] = []
@@ -44,10 +81,14 @@ def all_rows(zoo: "Zoo") -> tuple[list[Row], dict[str, Any]]:
     statuses: dict[str, int] = {}
     members = [member for stage in STAGES for member in zoo.members(stage)]
     of_parent: dict[str, Row] = {}
+    known = Columns()
     for member in members:
         try:
             status = member.status
-            rows += _member_rows(member, status, of_parent, unreadable)
+            found = _member_rows(member, status, of_parent, unreadable)
+            if problem := known.admit({name: None for row in found for name in row}):
+                raise IntegrityError(f"{member.path} {problem}. Take it out of the zoo.")
+            rows += found
         except (IntegrityError, InputError, OSError) as error:
             status = "damaged"
             unreadable.append(str(error))
@@ -73,6 +114,8 @@ def columns(rows: list[Row]) -> list[str]:
 
 def _member_rows(member: "Member", status: str, of_parent: dict[str, Row], unreadable: list[str]) -> list[Row]:
     own = factors(member.recipe)
+    if name := too_long(own):
+        raise IntegrityError(f"{member.path / CONFIG} has a {name!r} of more than {MAX_FACTOR:,} characters.")
     of_parent[member.name] = {f"parent_{name}": own.get(name) for name in OF_PARENT}
     reference = member.config["parent"]
     above = of_parent.get(reference["member"], {}) if reference else {}
