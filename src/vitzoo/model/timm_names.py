@@ -7,7 +7,11 @@ nothing of ours. An MLP head is no stock model: importing :mod:`vitzoo.model.tim
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from vitzoo.blueprint.schema import Backbone, Dataset
+from pydantic import ValidationError
+
+from vitzoo.blueprint.schema import Backbone, Dataset, Head
+from vitzoo.errors import InputError, IntegrityError
+from vitzoo.model.shapes import Shapes, parameter_shapes
 
 if TYPE_CHECKING:
     from timm.models.vision_transformer import VisionTransformer
@@ -15,7 +19,17 @@ if TYPE_CHECKING:
 
 LINEAR = "vit_small_patch16_224"
 MLP = "vitzoo_vit_mlp"
-ARGUMENTS = ("img_size", "patch_size", "embed_dim", "depth", "num_heads", "mlp_ratio", "head_hidden")
+KINDS = {LINEAR: "linear", MLP: "mlp"}
+FIELDS = {  # timm's argument → our field
+    "img_size": "image_size",
+    "patch_size": "patch_size",
+    "embed_dim": "dim",
+    "depth": "depth",
+    "num_heads": "heads",
+    "mlp_ratio": "mlp_ratio",
+}
+HIDDEN = "head_hidden"
+ARGUMENTS = (*FIELDS, HIDDEN)
 
 
 def describe(arch: Backbone, dataset: Dataset) -> dict[str, Any]:
@@ -26,16 +40,9 @@ def describe(arch: Backbone, dataset: Dataset) -> dict[str, Any]:
     >>> describe(arch, Dataset(source="digits"))["architecture"]
     'vit_small_patch16_224'
     """
-    args: dict[str, Any] = {
-        "img_size": arch.image_size,
-        "patch_size": arch.patch_size,
-        "embed_dim": arch.dim,
-        "depth": arch.depth,
-        "num_heads": arch.heads,
-        "mlp_ratio": arch.mlp_ratio,
-    }
+    args: dict[str, Any] = {argument: getattr(arch, field) for argument, field in FIELDS.items()}
     if arch.head.kind == "mlp":
-        args["head_hidden"] = arch.head.hidden
+        args[HIDDEN] = arch.head.hidden
     return {
         "architecture": LINEAR if arch.head.kind == "linear" else MLP,
         "num_classes": arch.head.outputs,
@@ -56,19 +63,68 @@ def describe(arch: Backbone, dataset: Dataset) -> dict[str, Any]:
     }
 
 
-def create(config: Mapping[str, Any], state: "Mapping[str, Tensor]") -> "VisionTransformer":
+def declared(config: Mapping[str, Any], where: object) -> Backbone | None:
+    """Return the architecture that timm's keys of a config.json declare; ``None`` if they declare none.
+
+    A config may come from a stranger, so every number is held to the ranges of a blueprint before anything is built.
+    ``where`` names the config. InputError says what makes it no model that vitzoo grows.
+
+    >>> from vitzoo.blueprint.schema import Head
+    >>> arch = Backbone(image_size=16, patch_size=4, dim=48, depth=4, heads=3, head=Head(outputs=10))
+    >>> declared(describe(arch, Dataset(source="digits")), "config.json") == arch
+    True
+    """
+    if "model_args" not in config:
+        return None
+    kind, args = config.get("architecture"), config["model_args"]
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise _no_model(where, f"architecture {str(kind)[:80]!r} is neither {' nor '.join(KINDS)}")
+    if not isinstance(args, dict) or not FIELDS.keys() <= args.keys() <= {*ARGUMENTS}:
+        raise _no_model(where, f"model_args are not {', '.join(FIELDS)}, and {HIDDEN} of an MLP head, and no others")
+    fields = {field: args[argument] for argument, field in FIELDS.items()}
+    head = {"kind": KINDS[kind], "hidden": args.get(HIDDEN), "outputs": config.get("num_classes")}
+    try:
+        arch = Backbone.model_validate(fields | {"head": Head.model_validate(head)})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        raise _no_model(where, f"{'.'.join(map(str, problem['loc'])) or 'model_args'}: {problem['msg']}") from None
+    if arch.head.outputs is None or config.get("global_pool", "token") != "token":
+        raise _no_model(where, "num_classes must be a number, and global_pool 'token'")
+    return arch
+
+
+def check_shapes(found: Shapes, arch: Backbone, where: object) -> None:
+    """IntegrityError names the first tensor that is missing, too many, or of another shape than the architecture's."""
+    expected = parameter_shapes(arch)
+    for name in (*expected, *found):
+        if found.get(name) != expected.get(name):
+            has, wants = (str(list(shapes[name])) if name in shapes else "none" for shapes in (found, expected))
+            raise IntegrityError(
+                f"{where}, tensor {name!r}: its shape is {has}, the config declares {wants}. "
+                "Restore the file from a copy of the zoo."
+            )
+
+
+def create(
+    config: Mapping[str, Any], state: "Mapping[str, Tensor]", where: object = "The config"
+) -> "VisionTransformer":
     """Build the timm model that a member's config.json describes and load its tensors, bit for bit.
 
-    Only the arguments that vitzoo writes are passed on, so a hostile config cannot reach timm's constructor.
-
-    Raises:
-        KeyError: the config names another architecture than vitzoo writes.
-        RuntimeError: the tensors do not fit; torch names them.
+    Nothing is built before the config is known to describe a model that vitzoo grows, and the tensors to fit it.
+    ``where`` names the member in errors: InputError for the config, IntegrityError for a tensor that does not fit.
     """
+    arch = declared(config, where)
+    if arch is None:
+        raise _no_model(where, "it has no model_args")
+    check_shapes({name: tuple(tensor.shape) for name, tensor in state.items()}, arch, where)
+
     from vitzoo.model import timm_entry
 
     build = {LINEAR: timm_entry.linear_head, MLP: timm_entry.mlp_head}[config["architecture"]]
-    args = {name: value for name, value in config["model_args"].items() if name in ARGUMENTS}
-    model = build(num_classes=config["num_classes"], **args)
+    model = build(num_classes=arch.head.outputs, **config["model_args"])
     model.load_state_dict(dict(state), strict=True)
     return model.eval()
+
+
+def _no_model(where: object, reason: str) -> InputError:
+    return InputError(f"{where} describes no model that vitzoo grows: {reason}.")

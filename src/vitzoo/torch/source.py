@@ -207,7 +207,4 @@ def _model(checkpoint: Checkpoint, params: Params) -> Any:
     """Build the timm model. InputError if the member's config describes none that vitzoo grows."""
     from vitzoo.model import timm_names  # only here: timm takes seconds to import
 
-    try:
-        return timm_names.create(checkpoint.member.config, dict[str, Tensor](params))
-    except KeyError as error:
-        raise InputError(f"{checkpoint.member.path} describes no model that vitzoo grows: {error}.") from error
+    return timm_names.create(checkpoint.member.config, dict[str, Tensor](params), checkpoint.member.path)

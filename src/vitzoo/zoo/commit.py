@@ -8,7 +8,7 @@ from typing import Any
 
 from vitzoo.errors import InputError, IntegrityError
 from vitzoo.zoo import atomic, safetensors_io
-from vitzoo.zoo.checkpoint import Checkpoint, read_manifest
+from vitzoo.zoo.checkpoint import MAX_METRICS, Checkpoint, read_manifest
 from vitzoo.zoo.layout import CONFIG, MANIFEST, METRIC_NAME, WEIGHTS, checkpoint_name
 from vitzoo.zoo.strict_json import encode, number
 
@@ -29,6 +29,8 @@ class Ready:
 def clean_metrics(metrics: Mapping[str, Any]) -> dict[str, int | float | None]:
     """Return metrics as they are stored; InputError names one that cannot be."""
     cleaned = {}
+    if len(metrics) > MAX_METRICS:
+        raise InputError(f"These are {len(metrics)} metrics; a checkpoint has at most {MAX_METRICS}.")
     for name, value in metrics.items():
         if not isinstance(name, str) or not METRIC_NAME.fullmatch(name) or name in ("epoch", "diverged"):
             raise InputError(f"{name!r} cannot name a metric; use a letter, then letters, digits and '_'.")
