@@ -54,7 +54,7 @@ def survey(root: Path, table: Path | None = None, by: str = "released") -> Surve
         try:
             trials[key] = _trial(key, place, by)
         except InputError as error:
-            found.unplaced.append(Unplaced(key, str(error)))
+            found.unplaced.append(Unplaced(key, str(error), model=True))
     for trial in trials.values():
         _find_parent(trial, trials)
         found.members.append(trial.found)

@@ -46,10 +46,11 @@ class Found:
 
 @dataclass(frozen=True)
 class Unplaced:
-    """Something in the folder that is no part of any member: its place there, and why."""
+    """Something in the folder that is no part of any member: its place there, why, and whether it is a model."""
 
     key: str
     reason: str
+    model: bool = False
 
     def __str__(self) -> str:
         return f"{self.key}: {self.reason}"

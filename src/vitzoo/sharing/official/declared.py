@@ -9,6 +9,7 @@ erasing 0.25 (the preset ``released`` is the same as a blueprint). ``by="paper"`
 from collections.abc import Mapping
 from typing import Any
 
+from vitzoo.blueprint.sources import CLASSES
 from vitzoo.errors import InputError, nearest
 from vitzoo.zoo.rows import factors
 
@@ -60,13 +61,14 @@ def effective(config: Config, stage: str, by: str = "released") -> Groups:
     groups["augmentation"] = (
         _FINETUNING if stage == "finetuning" else _CONTRASTIVE if task == "contrastive" else _SUPERVISED
     )
+    optimizer = _name(config, "optim::optimizer", ("adamw", "sgd"))
     plain = {
         "seed": _get(config, "seed", int),
         "epochs": _get(config, "training::epochs_train", int),
         "batch_size": _get(config, "training::batchsize", int),
-        "optimizer": _name(config, "optim::optimizer", ("adamw", "sgd")),
+        "optimizer": optimizer,
         "lr": _get(config, "optim::lr", float),
-        "momentum": _get(config, "optim::momentum", float),
+        "momentum": 0.0 if optimizer == "adamw" else _get(config, "optim::momentum", float),
         "weight_decay": _get(config, "optim::wd", float),
         "schedule": "constant" if config.get("optim::scheduler", "") is None else None,
         "temperature": _get(config, "training::temperature", float) if task == "contrastive" else None,
@@ -109,7 +111,8 @@ def _architecture(config: Config) -> Groups:
 
 def _dataset(config: Config) -> Groups:
     name = str(config.get("dataset::name", "")).lower().replace("-", "").replace("_", "")
-    return {"source": DATASETS[name]} if name in DATASETS else {}
+    source = DATASETS.get(name)
+    return {"source": source, "classes": CLASSES[source]} if source else {}
 
 
 def _regularisation(config: Config, task: str, by: str) -> Groups:

@@ -1,23 +1,25 @@
 """Several converting processes, each driven by a thread: files in, safetensors files of a zoo's form out."""
 
+import itertools
 import json
 import os
 import select
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from vitzoo.errors import InputError
 
 START = 120.0  # seconds a process may take to start, on a busy machine
 PATIENCE = 60.0  # seconds for a file, and
 SLOWEST = 5e6  # bytes a second on top
+Result = TypeVar("Result")
 CHILD = "vitzoo.sharing.importing.quarantine.child"
 
 
@@ -41,7 +43,7 @@ class Pool:
         self._threads = ThreadPoolExecutor(self.workers)
         self._local = threading.local()
         self._children: list[_Child] = []
-        self._count = 0
+        self._numbers = itertools.count()
 
     def __enter__(self) -> Self:
         return self
@@ -52,14 +54,14 @@ class Pool:
             child.end()
         self._threads.shutdown()
 
-    def convert(self, source: Path, known: Mapping[str, Any]) -> "Future[Converted]":
-        """Convert a file; the result raises InputError with the file's name if it holds no weights of a ViT."""
-        self._count += 1
-        target = self.outbox / f"{self._count}.safetensors"
-        return self._threads.submit(self._convert, source, target, dict(known))
+    def submit(self, task: Callable[..., Result], *arguments: Any) -> "Future[Result]":
+        """Do something in one of the threads, each of which has a process to convert with."""
+        return self._threads.submit(task, *arguments)
 
-    def _convert(self, source: Path, target: Path, known: dict[str, Any]) -> Converted:
-        job = {"source": str(source.absolute()), "target": target.name, "known": known}
+    def convert(self, source: Path, known: Mapping[str, Any]) -> Converted:
+        """Convert a file, from one of the threads; InputError with the file's name if it holds no weights of a ViT."""
+        target = self.outbox / f"{next(self._numbers)}.safetensors"
+        job = {"source": str(source.absolute()), "target": target.name, "known": dict(known)}
         try:
             answer = self._child().ask(job, PATIENCE + source.stat().st_size / SLOWEST)
         except OSError as error:
