@@ -28,6 +28,11 @@ def damaged(path: Path, error: Exception) -> Finding:
     return Finding(str(path), problem.rstrip(".") or "cannot be read", remedy or RETRAIN)
 
 
+def unlisted(path: Path, error: OSError) -> Finding:
+    """Make a finding of a directory whose content the system does not tell."""
+    return Finding(str(path), f"cannot be listed: {error.strerror}", "Check its permissions.")
+
+
 def unexpected(entry: "os.DirEntry[str]") -> Finding:
     """Say what is wrong about an entry that the format does not know."""
     if entry.is_symlink():

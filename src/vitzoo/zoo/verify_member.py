@@ -5,27 +5,35 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import VitzooError
-from vitzoo.zoo import merge, results, safetensors_io
+from vitzoo.zoo import merge, regular, results, safetensors_io
 from vitzoo.zoo.checkpoint import read_manifest
-from vitzoo.zoo.finding import RETRAIN, Finding, damaged, unexpected
+from vitzoo.zoo.finding import RETRAIN, Finding, damaged, unexpected, unlisted
 from vitzoo.zoo.layout import CHECKPOINT_FILES, CONFIG, FINETUNING, MANIFEST, RESULT, WEIGHTS, checkpoint_name, epoch_of
 from vitzoo.zoo.member import Member
-from vitzoo.zoo.strict_json import MAX_BYTES, read_bytes
+from vitzoo.zoo.regular import read_bytes
+from vitzoo.zoo.strict_json import MAX_BYTES
+
+if TYPE_CHECKING:
+    from vitzoo.blueprint.schema import Backbone
 
 Manifest = dict[str, Any]
 
 
 @dataclass
 class Survey:
-    """What is known of one member: the epochs there, the sound manifests among them, findings so far."""
+    """What is known of one member: the epochs there, the sound manifests among them, findings so far.
+
+    ``architecture`` is what the config declares, if it is sound and declares one.
+    """
 
     member: Member
     epochs: list[int] = field(default_factory=list)
     manifests: dict[int, Manifest] = field(default_factory=dict)
     config: bytes | None = None
+    architecture: "Backbone | None" = None
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -40,29 +48,44 @@ class Checked:
 
 def survey(member: Member) -> Survey:
     """Look at a member's directory and its config."""
+    from vitzoo.zoo import declaration  # only here: to read a zoo needs no schema of blueprints
+
     # A fresh object: verify must see the disk, not what was read before.
     found = Survey(Member(member.zoo, member.path))
-    with os.scandir(member.path) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            is_directory = entry.is_dir(follow_symlinks=False)
-            epoch = epoch_of(entry.name) if is_directory else None
-            if epoch is not None:
-                found.epochs.append(epoch)
-            elif is_directory or entry.is_symlink() or entry.name not in (CONFIG, RESULT):
-                found.findings.append(unexpected(entry))
-    found.epochs.sort()
+    try:
+        _look(found)
+    except OSError as error:
+        found.findings.append(unlisted(member.path, error))
     try:
         _ = found.member.config
         found.config = found.member.config_bytes
+        found.architecture = declaration.architecture(found.member.config, member.path / CONFIG)
     except VitzooError as error:
         found.findings.append(damaged(member.path / CONFIG, error))
     return found
 
 
+def _look(found: Survey) -> None:
+    """Note the epochs of a member and what does not belong beside them."""
+    with os.scandir(found.member.path) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            epoch = epoch_of(entry.name) if entry.is_dir(follow_symlinks=False) else None
+            if epoch is not None:
+                found.epochs.append(epoch)
+            elif not entry.is_file(follow_symlinks=False) or entry.name not in (CONFIG, RESULT):
+                found.findings.append(unexpected(entry))
+    found.epochs.sort()
+
+
 def checkpoint(survey: Survey, epoch: int, deep: bool) -> Checked:
     """Check one checkpoint: the files, their sizes, the header, the config's copy; ``deep`` reads every byte."""
     path = survey.member.path / checkpoint_name(epoch)
-    checked = Checked(list(_files(path)))
+    checked = Checked([])
+    try:
+        checked.findings += _files(path)
+    except OSError as error:
+        checked.findings.append(unlisted(path, error))
+        return checked
     try:
         manifest = read_manifest(path, survey.member.name, epoch)
     except VitzooError as error:
@@ -74,7 +97,7 @@ def checkpoint(survey: Survey, epoch: int, deep: bool) -> Checked:
             continue  # said by _files
         try:
             checked.bytes += (path / name).stat().st_size
-            checked.findings += _content(path / name, manifest["files"][name], survey.config, deep)
+            checked.findings += _content(path / name, manifest["files"][name], survey, deep)
         except VitzooError as error:
             checked.findings.append(damaged(path / name, error))
         except OSError as error:
@@ -128,25 +151,24 @@ def _files(path: Path) -> Iterator[Finding]:
             yield unexpected(found[name])
 
 
-def _content(path: Path, entry: Mapping[str, Any], config: bytes | None, deep: bool) -> Iterator[Finding]:
+def _content(path: Path, entry: Mapping[str, Any], survey: Survey, deep: bool) -> Iterator[Finding]:
     size = path.stat().st_size
     if size != entry["size"]:
         yield Finding(str(path), f"has {size:,} bytes, the manifest says {entry['size']:,}", RETRAIN)
     elif path.name == CONFIG:
         data = read_bytes(path, MAX_BYTES)
-        if config is not None and data != config:
+        if survey.config is not None and data != survey.config:
             yield Finding(str(path), "is not the same as the member's config.json", RETRAIN)
         elif hashlib.sha256(data).hexdigest() != entry["sha256"]:
             yield Finding(str(path), "does not have the digest in the manifest", RETRAIN)
     else:
-        safetensors_io.read_header(path)
-        if deep and _digest(path) != entry["sha256"]:
+        slots = safetensors_io.read_header(path)
+        if survey.architecture is not None:
+            from vitzoo.zoo import declaration
+
+            declaration.check(slots, survey.architecture, path)
+        if deep and regular.sha256(path) != entry["sha256"]:
             yield Finding(str(path), "does not have the digest in the manifest: its bytes have changed", RETRAIN)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _parent(survey: Survey, others: Mapping[str, Survey]) -> Iterator[Finding]:
