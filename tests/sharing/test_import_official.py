@@ -11,7 +11,8 @@ from vitzoo.blueprint import Recipe, expand, load
 from vitzoo.blueprint.schema import Head
 from vitzoo.model.shapes import parameter_shapes
 from vitzoo.sharing.importing import official, recipes
-from vitzoo.sharing.importing.run import Imported, Wishes, run
+from vitzoo.sharing.importing.adding import Imported
+from vitzoo.sharing.importing.run import Wishes, run
 from vitzoo.sharing.importing.survey import Found
 from vitzoo.sharing.names.architecture import infer
 from vitzoo.sharing.official import declared

@@ -9,7 +9,7 @@ from vitzoo.cli.output import count, print_json, size
 from vitzoo.cli.values import printable
 
 if TYPE_CHECKING:
-    from vitzoo.sharing.importing.run import Imported
+    from vitzoo.sharing.importing.adding import Imported
     from vitzoo.sharing.importing.survey import Survey, Unplaced
 
 SHOWN = 8
@@ -19,9 +19,7 @@ PARTIAL = 1
 def import_(
     source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with the models; it is only read.")],
     zoo: Annotated[Path | None, typer.Option(help="Directory of the zoo to make or complete.")] = None,
-    layout: Annotated[
-        str | None, typer.Option(help="official, folder or augreg; default: as it looks.")
-    ] = None,
+    layout: Annotated[str | None, typer.Option(help="official, folder or augreg; default: as it looks.")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV or JSON with one row of factors per model (folder).")] = None,
     read_as: Annotated[
         str, typer.Option(help="official: what a config's values did: in the released code, or by the paper's text.")

@@ -17,13 +17,15 @@ from vitzoo.zoo.strict_json import encode, number
 class Ready:
     """A file of weights that is in a zoo's form already; committing gives it a second name and copies nothing.
 
-    ``source`` says what it was made from, ``{"file", "sha256", "size"}``, if that was another file.
+    ``source`` says what it was made from, ``{"file", "sha256", "size"}``, if that was another file. ``lies`` is true if
+    the file is someone else's and stays there.
     """
 
     path: Path
     sha256: str
     size: int
     source: Mapping[str, Any] | None = None
+    lies: bool = False
 
 
 def clean_metrics(metrics: Mapping[str, Any]) -> dict[str, int | float | None]:

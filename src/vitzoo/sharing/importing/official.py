@@ -10,6 +10,7 @@ from typing import Any
 
 from vitzoo.errors import InputError
 from vitzoo.sharing import foreign_json
+from vitzoo.sharing.importing import restore
 from vitzoo.sharing.importing.survey import File, Found, Survey, Unplaced
 from vitzoo.sharing.official import curves, declared
 from vitzoo.sharing.official.epochs import numbering
@@ -17,6 +18,7 @@ from vitzoo.sharing.official.places import CONFIGS, RESULT, ROOTS, number_of, we
 
 NAME = "official"
 DEPTH = 6  # folders between the root and a member, at most
+DOCUMENTS = frozenset({"README.md", "LICENSE", "CITATION.cff", "provenance.json", "fetch.json"})  # beside the two roots
 ENTRIES = 200_000  # names in one folder, at most
 _PATH_NUMBER = re.compile(r"checkpoint_([0-9]{1,9})(?:/|$)", re.ASCII)
 
@@ -67,6 +69,8 @@ def _trial(key: str, place: Path, by: str) -> _Trial:
     if not numbers:
         raise InputError("it has no checkpoint with weights")
     curve = curves.read(place / RESULT) if (place / RESULT).is_file() else curves.Curve()
+    if travelled := restore.read(config):
+        return _Trial(_travelled(key, travelled, numbers, curve), numbers)
     stage = _stage(key, config)
     epochs = numbering(curve.lines, numbers)
     found = Found(
@@ -87,10 +91,21 @@ def _trial(key: str, place: Path, by: str) -> _Trial:
     return _Trial(found, numbers, epochs.of_number)
 
 
+def _travelled(key: str, travelled: restore.Travelled, numbers: dict[int, File], curve: curves.Curve) -> Found:
+    """Take a member that we exported as it was: numbers are epochs, and nothing has to be guessed."""
+    lines = (
+        curve.lines
+        if curve.diverged is None
+        else curve.lines | {curve.diverged: curve.lines[curve.diverged] | {"diverged": True}}
+    )
+    config = travelled.config
+    return Found(key, config["name"], config["stage"], numbers, metrics=lines, travelled=travelled)
+
+
 def _find_parent(trial: _Trial, trials: dict[str, _Trial]) -> None:
     """Name the parent of a fine-tuned member: what its config says, else the folder it lies in."""
     found = trial.found
-    if found.stage != "finetuning":
+    if found.stage != "finetuning" or found.travelled:
         return
     folder = found.key.split("/")[-2] if "/" in found.key else ""
     said = found.declared.get("pretraining::model")
@@ -151,6 +166,8 @@ def _members(place: Path, root: Path, depth: int, unplaced: list[Unplaced]) -> I
         yield place
         return
     for entry in _others(place):
+        if entry.name in DOCUMENTS and place == root:
+            continue
         reason = "is a symbolic link, which is not followed" if entry.is_symlink() else "belongs to no member"
         unplaced.append(Unplaced(entry.relative_to(root).as_posix(), reason))
     if depth == DEPTH:

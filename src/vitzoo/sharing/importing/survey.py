@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from vitzoo.sharing.importing.restore import Travelled
+
 
 @dataclass(frozen=True)
 class File:
@@ -27,6 +29,7 @@ class Found:
     has them (accuracies in [0, 1]). ``parent`` is the key of the member it was fine-tuned from, ``parent_hint`` what
     the source calls it if that is all there is. ``rivals`` are other members that the source names as its parent, too:
     the weights decide. ``epochs_certain`` is false if numbers of checkpoints may be off by one, which they decide, too.
+    ``travelled`` is what an export of ours wrote, with which the member comes back as it was.
     """
 
     key: str
@@ -40,6 +43,7 @@ class Found:
     parent_hint: str | None = None
     parent_epoch: int | None = None
     rivals: tuple[str, ...] = ()
+    travelled: Travelled | None = None
     epochs_certain: bool = True
     notes: list[str] = field(default_factory=list)
 

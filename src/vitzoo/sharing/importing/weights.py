@@ -71,4 +71,4 @@ def _as_it_lies(path: Path, known: dict) -> Ready | None:
     except (IntegrityError, InputError):
         return None  # the conversion says what is wrong with it
     with path.open("rb", buffering=0) as file:
-        return Ready(path, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+        return Ready(path, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size, lies=True)

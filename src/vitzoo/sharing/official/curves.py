@@ -27,7 +27,7 @@ BOOKKEEPING = frozenset(
             "iterations_since_restore",
             "timesteps_since_restore",
         ),
-        *("timesteps_total", "episodes_total", "should_checkpoint", "warmup_time", "epoch", "iteration"),
+        *("timesteps_total", "episodes_total", "should_checkpoint", "warmup_time", "epoch", "iteration", "diverged"),
     }
 )
 
@@ -36,9 +36,10 @@ Line = dict[str, Any]
 
 @dataclass
 class Curve:
-    """Metrics by iteration, and what was odd about the file."""
+    """Metrics by iteration, the iteration in which training diverged if a line says so, and what was odd."""
 
     lines: dict[int, Line] = field(default_factory=dict)
+    diverged: int | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -54,6 +55,8 @@ def read(path: Path) -> Curve:
         if iteration in curve.lines:
             _once(curve.notes, "result.json has iterations twice, after a restart; the last of each counts")
         curve.lines[iteration] = _metrics(line, curve.notes)
+        if line.get("diverged") is True:
+            curve.diverged = iteration
     curve.lines = _as_shares(dict(sorted(curve.lines.items())), curve.notes)
     return curve
 
