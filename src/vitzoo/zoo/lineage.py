@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from vitzoo.zoo import merge
+from vitzoo.zoo.layout import MERGING
 
 if TYPE_CHECKING:
     import networkx
@@ -20,10 +21,12 @@ def graph(zoo: "Zoo") -> "networkx.DiGraph":
     import networkx  # only here: reading and listing a zoo does not need it
 
     found = networkx.DiGraph()
-    for member in zoo.members():
+    members = zoo.members()
+    zoo.files.ahead((lambda m=m: m.config for m in members if m.stage == MERGING), "Reading recipes")
+    for member in members:
         found.add_node(member.name, kind="member", stage=member.stage, id=member.id)
-        if reference := member.config["parent"]:
-            found.add_edge(reference["member"], member.name, kind="descends")
+        if member.parent_name is not None:
+            found.add_edge(member.parent_name, member.name, kind="descends")
         for edge in merge.origins(member.merge) if member.merge else ():
             found.add_edge(edge["member"], member.name, kind="merged")
             found.add_edge(f"{edge['member']}@{edge['epoch']}", f"{member.name}@0", kind="merged")

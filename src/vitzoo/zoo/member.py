@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vitzoo.errors import InputError, IntegrityError
 from vitzoo.zoo import commit, imported, merge, results
 from vitzoo.zoo.checkpoint import Checkpoint, is_edge
+from vitzoo.zoo.files import Listed
 from vitzoo.zoo.layout import (
     CONFIG,
     FINETUNING,
@@ -44,7 +45,12 @@ class Member:
     @cached_property
     def config_bytes(self) -> bytes:
         """``config.json`` as it is; every checkpoint holds these bytes."""
-        return read_bytes(self.path / CONFIG, MAX_BYTES)
+        return read_bytes(self.zoo.files.near(self.path / CONFIG), MAX_BYTES)
+
+    @cached_property
+    def listed(self) -> Listed | None:
+        """What is known of the member without opening its files; ``None`` in a zoo on this machine."""
+        return self.zoo.files.listed(self.path)
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -59,12 +65,22 @@ class Member:
     @property
     def id(self) -> str:
         """The id of the recipe, or of the merge: 64 hexadecimal digits."""
-        return self.config["id"]
+        return self.config["id"] if self.listed is None else self.listed.id
 
     @property
     def stage(self) -> str:
         """``pretraining``, ``finetuning`` or ``merging``, as the place in the tree says."""
         return self.path.relative_to(self.zoo.path).parts[0]
+
+    @property
+    def parent_name(self) -> str | None:
+        """Name of the member this one was initialised from, as the place in the tree says."""
+        return self.path.parent.name if self.stage == FINETUNING else None
+
+    @property
+    def place(self) -> str:
+        """The member's directory or address, for people."""
+        return f"{self.zoo.place}/{self.path.relative_to(self.zoo.path).as_posix()}"
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -94,17 +110,17 @@ class Member:
     @property
     def parent(self) -> "Member | None":
         """The member this one was initialised from, ``None`` for a pre-trained or merged one."""
-        reference = self.config["parent"]
-        return self.zoo.member(reference["member"]) if reference else None
+        return self.zoo.member(self.parent_name) if self.parent_name else None
 
     def children(self) -> "list[Member]":
         """Members initialised from this one, sorted by name."""
-        return [member for member in self.zoo.members(FINETUNING) if member.path.parent.name == self.name]
+        return [member for member in self.zoo.members(FINETUNING) if member.parent_name == self.name]
 
     def merged_into(self) -> "list[Member]":
         """Merged members that were made of this one, sorted by name; of those that can be read."""
-        found = []
-        for member in self.zoo.members(MERGING):
+        found, merged = [], self.zoo.members(MERGING)
+        self.zoo.files.ahead((lambda m=m: m.config for m in merged), "Reading recipes")
+        for member in merged:
             with suppress(IntegrityError):  # `vitzoo verify` says what is wrong with it
                 if any(edge["member"] == self.name for edge in merge.origins(member.config["merge"])):
                     found.append(member)
@@ -113,6 +129,8 @@ class Member:
     @property
     def status(self) -> str:
         """``planned`` (nothing yet), ``growing``, ``finished`` (the last epoch is there) or ``diverged``."""
+        if self.listed is not None:
+            return self.listed.status
         epochs, lines = self.epochs(), results.read(self.path / RESULT)
         if results.diverged(lines) is not None:
             return "diverged"
@@ -122,6 +140,8 @@ class Member:
 
     def epochs(self) -> list[int]:
         """Epochs with a checkpoint, rising."""
+        if self.listed is not None:
+            return sorted(self.listed.digests)
         with os.scandir(self.path) as entries:
             found = [epoch_of(entry.name) for entry in entries if entry.is_dir(follow_symlinks=False)]
         return sorted(epoch for epoch in found if epoch is not None)
@@ -147,6 +167,7 @@ class Member:
 
     def curve(self) -> list[dict[str, Any]]:
         """One dict per epoch, ``{"epoch": e, **metrics}``, by rising epoch."""
+        self.zoo.files.near(self.path / RESULT)
         lines, _ = self._lines(self.epochs())  # epochs first: a commit in between then shows in both or in neither
         return [lines[epoch] for epoch in sorted(lines)]
 
@@ -165,6 +186,7 @@ class Member:
         of a fine-tuned member and may be ``None`` otherwise. ``twin`` is a checkpoint that may have the same weights;
         if it has, they are stored once. If the call fails nothing is visible; repeat it.
         """
+        self.zoo.files.check_here("given a checkpoint")
         if type(epoch) is not int or not 0 <= epoch < 10**9:
             raise InputError(f"{epoch!r} is not an epoch; use a whole number from 0.")
         cleaned = commit.clean_metrics(metrics)
@@ -194,6 +216,7 @@ class Member:
 
         Epochs the recipe keeps are skipped, because their line comes with their commit.
         """
+        self.zoo.files.check_here("given results")
         stored, _ = self._lines(self.epochs())
         for line in lines:
             epoch = line["epoch"]
@@ -205,6 +228,7 @@ class Member:
 
     def record_divergence(self, epoch: int, metrics: Mapping[str, Any]) -> None:
         """Record that training stopped for good in this epoch because a value was not finite."""
+        self.zoo.files.check_here("given results")
         epochs = self.epochs()
         if epoch in epochs:
             raise InputError(f"{self.name} has a checkpoint of epoch {epoch}, so it did not diverge there.")
@@ -220,6 +244,7 @@ class Member:
 
     def repair_results(self) -> None:
         """Add the lines to ``result.json`` that it lacks, after a kill or after someone removed the file."""
+        self.zoo.files.check_here("repaired")
         lines = results.read(self.path / RESULT)
         for epoch in self.epochs():
             if epoch not in lines:

@@ -14,14 +14,18 @@ Lines = dict[int, dict[str, Any]]
 
 def read(path: Path) -> Lines:
     """Read the lines by epoch; a file that is not there has none. IntegrityError if it is not as specified."""
-    data = _read_if_there(path)
+    return check(_read_if_there(path), path)
+
+
+def check(data: bytes, where: object) -> Lines:
+    """Return the lines that a file's bytes hold, by epoch; IntegrityError if they are not as specified."""
     lines: Lines = {}
     last = -1
     for count, text in enumerate(data.splitlines(), 1):
-        line = parse(text, f"{path}, line {count}")
+        line = parse(text, f"{where}, line {count}")
         epoch = line.get("epoch") if isinstance(line, dict) else None
         if type(epoch) is not int or epoch <= last or not _is_line(line) or (last in lines and _stops(lines[last])):
-            raise IntegrityError(f"{path}, line {count}: not the metrics of an epoch after {last}. {REMEDY}.")
+            raise IntegrityError(f"{where}, line {count}: not the metrics of an epoch after {last}. {REMEDY}.")
         lines[epoch] = line
         last = epoch
     return lines

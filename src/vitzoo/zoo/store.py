@@ -1,14 +1,15 @@
 """The zoo: a directory that holds members, their checkpoints and one catalogue."""
 
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import InputError, IntegrityError, nearest
-from vitzoo.zoo import atomic, commit, merge, results
+from vitzoo.zoo import atomic, commit, merge, results, zoo_json
 from vitzoo.zoo.checkpoint import Checkpoint
+from vitzoo.zoo.disk import Disk, directories
+from vitzoo.zoo.files import Files
 from vitzoo.zoo.layout import (
     BLUEPRINT,
     CONFIG,
@@ -26,7 +27,8 @@ from vitzoo.zoo.layout import (
     is_name,
 )
 from vitzoo.zoo.member import Member, check_config
-from vitzoo.zoo.strict_json import MAX_BYTES, encode_foreign, parse, read_bytes, read_object
+from vitzoo.zoo.remote.address import check_directory, is_address
+from vitzoo.zoo.strict_json import MAX_BYTES, encode_foreign, parse, read_bytes
 
 if TYPE_CHECKING:
     import networkx
@@ -34,14 +36,16 @@ if TYPE_CHECKING:
 
     from vitzoo.zoo.catalogue import Catalogue
 
-ZOO_KEYS = ("format", "name", "licence", "execution")
-
 
 class Zoo:
-    """A zoo on disk. Make one with ``Zoo.create``, open one with ``Zoo.open`` (also ``vitzoo.open``)."""
+    """A zoo. Make one with ``Zoo.create``, open one with ``Zoo.open`` (also ``vitzoo.open``).
 
-    def __init__(self, path: Path, head: Mapping[str, Any]) -> None:
+    ``path`` is its directory; of a remote zoo, the one on this machine that takes what is read of it.
+    """
+
+    def __init__(self, path: Path, head: Mapping[str, Any], files: Files | None = None) -> None:
         self.path = path
+        self.files: Files = files or Disk(path)
         self.name: str = head["name"]
         self.licence: str = head["licence"]
         self.execution: dict[str, Any] = head["execution"]
@@ -49,14 +53,18 @@ class Zoo:
         self._catalogue: Catalogue | None = None
 
     def __repr__(self) -> str:
-        return f"Zoo({str(self.path)!r})"
+        return f"Zoo({self.place!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A catalogue cannot go to another process; it is loaded again there.
+        return self.__dict__ | {"_members": {}, "_catalogue": None}
 
     @classmethod
     def create(
         cls, path: str | Path, *, name: str, licence: str, blueprint: str, execution: Mapping[str, Any]
     ) -> "Zoo":
         """Make a zoo, or open it if it is there and equal; InputError if it differs or if other files are there."""
-        root = Path(path)
+        root = check_directory(path)
         head = {"format": FORMAT, "name": name, "licence": licence, "execution": dict(execution)}
         data, text = encode_foreign(head), blueprint.encode()
         if not (name and name.isprintable() and licence and licence.isprintable()) or len(text) > MAX_BYTES:
@@ -75,21 +83,29 @@ class Zoo:
 
     @classmethod
     def open(cls, path: str | Path) -> "Zoo":
-        """Open a zoo; InputError says what is missing if the directory is none."""
+        """Open a zoo: a directory, or an address (``s3://``, ``https://``, ``hf://datasets/``, ``file://``).
+
+        InputError says what is missing if there is no zoo.
+        """
+        if is_address(path):
+            from vitzoo.zoo.remote import connect  # only here: a zoo on this machine has no use for a network
+
+            return connect.open_zoo(str(path))
         root = Path(path)
         if not (root / ZOO_JSON).is_file():
             what = f"it has no {ZOO_JSON}" if root.is_dir() else "there is no such directory"
             raise InputError(f"{root} is not a zoo: {what}. Give the directory that `vitzoo grow` made.")
-        head = read_object(root / ZOO_JSON, ZOO_KEYS)
-        texts = all(isinstance(head[key], str) and head[key].isprintable() for key in ("name", "licence"))
-        if not texts or not isinstance(head["execution"], dict):
-            raise IntegrityError(f"{root / ZOO_JSON} has a name, licence or execution of the wrong type.")
-        return cls(root, head)
+        return cls(root, zoo_json.read(root / ZOO_JSON))
+
+    @property
+    def place(self) -> str:
+        """The zoo's directory or address, for people and for opening it again."""
+        return self.files.place
 
     @property
     def blueprint_text(self) -> str:
         """The blueprint as the user wrote it."""
-        return read_bytes(self.path / BLUEPRINT, MAX_BYTES).decode(errors="replace")
+        return read_bytes(self.files.near(self.path / BLUEPRINT), MAX_BYTES).decode(errors="replace")
 
     def member_path(self, name: str, parent: str | None, stage: str = PRETRAINING) -> Path:
         """Directory of a member, there or not; with a parent it is among the fine-tuned, whatever the stage."""
@@ -98,6 +114,7 @@ class Zoo:
 
     def add_member(self, config: Mapping[str, Any]) -> Member:
         """Add a member, or return it if it is there with the same config; IntegrityError if its config differs."""
+        self.files.check_here("given a member")
         checked = check_config(dict(config), "The config of a new member")
         name, parent = checked["name"], checked["parent"]
         path = self.member_path(name, parent["member"] if parent else None, checked["stage"])
@@ -127,6 +144,7 @@ class Zoo:
         ``config`` is as from ``merge.make_config``; ``tensors`` and ``metrics`` are as for ``Member.commit``.
         IntegrityError if a member of that name is something else, or an ingredient is not as the config says.
         """
+        self.files.check_here("given a merged member")
         checked = check_config(dict(config), "The config of a merged member")
         path = self.member_path(checked["name"], None, MERGING)
         if path.is_dir():
@@ -151,7 +169,8 @@ class Zoo:
         if stage is not None and stage not in STAGES:
             raise InputError(f"{stage!r} is not a stage; use {', '.join(STAGES)}.{nearest(stage, STAGES)}")
         stages = STAGES if stage is None else (stage,)
-        return sorted((self._at(path) for s in stages for path in self._paths(s)), key=lambda member: member.name)
+        paths = (path for each in stages for path in self.files.members(each))
+        return sorted(map(self._at, paths), key=lambda member: member.name)
 
     def member(self, key: "str | Member") -> Member:
         """Find a member by its name or id, or by a beginning or end of either that fits one member only."""
@@ -171,25 +190,25 @@ class Zoo:
         if found:
             listed = ", ".join(member.name for member in found[:4]) + (", …" if len(found) > 4 else "")
             raise InputError(f"{key!r} fits {len(found)} members: {listed}. Give more of the name.")
-        raise InputError(f"{self.path} has no member {key!r}.{nearest(key, members)} `vitzoo ls` lists them.")
+        raise InputError(f"{self.place} has no member {key!r}.{nearest(key, members)} `vitzoo ls` lists them.")
 
     def checkpoint(self, member: "str | Member", epoch: int | None = None) -> Checkpoint:
         """Return a member's checkpoint of an epoch (default: the last)."""
         return self.member(member).checkpoint(epoch)
 
     def catalogue(self) -> "Catalogue":
-        """Return the catalogue as the tree is now; it is rebuilt only if the tree has changed."""
-        from vitzoo.zoo import catalogue  # only here: opening and committing do not need DuckDB
+        """Return the catalogue as the tree is now; it is rebuilt only if the tree has changed.
 
-        kept, mark = self._catalogue, catalogue.fingerprint(self)
-        if kept is None or mark == catalogue.UNSETTLED or kept.fingerprint != mark:
-            kept = self._catalogue = catalogue.load(self)
-        return kept
+        Of a remote zoo it is the published one, as it was when the zoo was opened.
+        """
+        self._catalogue = self.files.catalogue(self, self._catalogue)
+        return self._catalogue
 
     def rebuild_catalogue(self) -> None:
         """Build the catalogue again from the tree and store it."""
         from vitzoo.zoo import catalogue
 
+        self.files.check_here("given another catalogue")
         self._catalogue = catalogue.build(self)
 
     def rows(
@@ -230,11 +249,24 @@ class Zoo:
 
         return lineage.graph(self)
 
+    def weights(self, rows: Sequence[Mapping[str, Any]]) -> list[Path]:
+        """Return the files of weights of some rows of the catalogue, on this machine; remote ones are fetched.
+
+        The places follow from names, not from the catalogue's paths, which anyone may have written.
+        """
+        members = {member.name: member for member in self.members()}
+        if made_up := [row["member"] for row in rows if row["member"] not in members]:
+            raise IntegrityError(f"The catalogue names {made_up[0]!r}, which is no member. Remove catalogue.parquet.")
+        found = [Checkpoint(members[row["member"]], row["epoch"]) for row in rows]
+        self.files.ahead((checkpoint.file for checkpoint in found), "Fetching weights")
+        return [checkpoint.file() for checkpoint in found]
+
     def sweep(self) -> int:
         """Remove what killed writers left and complete ``result.json``; return how many things were removed.
 
         Only the holder of the grower's lock may call this: it would pull the ground from under another writer.
         """
+        self.files.check_here("swept")
         left = list(self.leftovers())
         for path in left:
             atomic.discard(path)
@@ -246,18 +278,14 @@ class Zoo:
         """List unfinished writes: entries whose name starts with ``.staging-``."""
         places = [self.path]
         for stage in STAGES:
-            places += [self.path / stage, *(path for path in self._paths(stage))]
-        places += _directories(self.path / FINETUNING)
+            places += [self.path / stage, *self.files.members(stage)]
+        places += directories(self.path / FINETUNING)
         for place in places:
             if place.is_dir():
                 yield from sorted(path for path in place.iterdir() if path.name.startswith(STAGING))
 
     def _at(self, path: Path) -> Member:
         return self._members.setdefault(path, Member(self, path))
-
-    def _paths(self, stage: str) -> list[Path]:
-        places = _directories(self.path / stage) if stage == FINETUNING else [self.path / stage]
-        return [path for place in places for path in _directories(place)]
 
     def _check_origins(self, config: Mapping[str, Any]) -> None:
         for edge in merge.origins(config["merge"]):
@@ -287,14 +315,6 @@ def _fill_merged(place: Path, config: dict[str, Any], tensors: Mapping[str, Any]
     atomic.write_synced(place / CONFIG, data)
     commit.write_checkpoint(place, 0, data, tensors, manifest)
     results.write(place / RESULT, {0: {"epoch": 0, **cleaned}})  # it syncs the directory
-
-
-def _directories(place: Path) -> list[Path]:
-    """Directories with a member's name; symbolic links are no directories here."""
-    if place.is_symlink() or not place.is_dir():
-        return []
-    with os.scandir(place) as entries:
-        return [place / entry.name for entry in entries if is_name(entry.name) and entry.is_dir(follow_symlinks=False)]
 
 
 def _fits(key: str, text: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vitzoo.errors import IntegrityError, VitzooError
-from vitzoo.zoo import verify_member
+from vitzoo.zoo import verify_member, zoo_json
 from vitzoo.zoo.finding import Finding, damaged, unexpected
 from vitzoo.zoo.layout import (
     BLUEPRINT,
@@ -23,8 +23,7 @@ from vitzoo.zoo.layout import (
     is_name,
 )
 from vitzoo.zoo.member import Member
-from vitzoo.zoo.store import ZOO_KEYS, Zoo
-from vitzoo.zoo.strict_json import read_object
+from vitzoo.zoo.store import Zoo
 
 Progress = Callable[[int, int], None]
 FREE = frozenset({MEASURES, GROW})
@@ -48,11 +47,12 @@ class Report:
 
 
 def verify(zoo: Zoo, deep: bool = False, progress: Progress | None = None) -> Report:
-    """Check a zoo and return a report; it raises only if the zoo cannot be looked at at all.
+    """Check a zoo and return a report; it raises only if the zoo cannot be looked at at all, as from another machine.
 
     Quick: everything is there, nothing else is, sizes, headers, references, metrics. ``deep``: every digest as well,
     which reads every byte. ``progress`` is called with (checkpoints done, checkpoints in all).
     """
+    zoo.files.check_here("verified")
     report = Report(deep=deep)
     report.findings += _root(zoo, report.notes)
     members = []
@@ -97,7 +97,7 @@ def _root(zoo: Zoo, notes: list[str]) -> Iterator[Finding]:
         if entry.name == MEASURES and entry.is_dir(follow_symlinks=False):
             notes.append(f"The caches in {MEASURES} are not checked; they can be computed again.")
     try:
-        read_object(zoo.path / ZOO_JSON, ZOO_KEYS)
+        zoo_json.read(zoo.path / ZOO_JSON)
     except VitzooError as error:
         yield damaged(zoo.path / ZOO_JSON, error)
     for name in (BLUEPRINT, *GROWN):

@@ -1,0 +1,144 @@
+"""One remote zoo's folder: small files and long stretches of bytes, with errors that say what and what to do."""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any
+
+from vitzoo.errors import InputError, IntegrityError, VitzooError
+from vitzoo.zoo.remote.address import Address
+from vitzoo.zoo.remote.server import Server
+
+CHUNK = 4 << 20  # bytes asked for at once
+AT_ONCE = 8  # requests for one stretch of bytes
+MOST = 16  # requests of all threads
+AGAIN = "Publish the zoo again, or tell whoever did"
+EXTRAS = {"hf": "remote,hub", "s3": "remote", "http": "remote", "https": "remote"}
+
+
+class MissingError(IntegrityError):
+    """A file that is not on the server."""
+
+
+class Place:
+    """A folder at an address. It can be used by several threads, and goes to other processes."""
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._connect()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Place, (self.address,)
+
+    def url(self, path: str) -> str:
+        """Return the address of a file."""
+        return f"{self.address}/{path}"
+
+    def get(self, path: str, begin: int, end: int) -> bytes:
+        """Return the bytes of a file from ``begin`` to before ``end``; fewer only if the file ends there.
+
+        Raises:
+            MissingError: there is no such file.
+            IntegrityError: the server answers with something else.
+            InputError: it may not be read, or a package is missing.
+            VitzooError: the server cannot be reached.
+        """
+        with self._told(path), self._room:
+            data = self._server.get(path, begin, end)
+        if len(data) > end - begin:
+            raise IntegrityError(f"{self.url(path)} answers with more bytes than were asked for.")
+        return data
+
+    def read(self, path: str, limit: int) -> bytes:
+        """Return a whole file; errors as ``get``, and IntegrityError if it has more than ``limit`` bytes."""
+        data, asked = bytearray(), 0
+        while len(data) == asked <= limit:  # a part that is shorter than asked for is the last
+            asked = min(asked + CHUNK, limit + 1)
+            data += self.get(path, len(data), asked)
+        if len(data) > limit:
+            raise IntegrityError(f"{self.url(path)} has more than {limit:,} bytes, which no zoo writes. {AGAIN}.")
+        return bytes(data)
+
+    def stream(self, path: str, begin: int, end: int) -> Iterator[bytes]:
+        """Yield the bytes of a stretch in order, fetched several chunks at once; IntegrityError if the file ends."""
+        spans = [(start, min(start + CHUNK, end)) for start in range(begin, end, CHUNK)]
+        for (first, last), data in zip(spans, self._chunks(path, spans), strict=True):
+            if len(data) != last - first:
+                raise IntegrityError(f"{self.url(path)} ends after {first + len(data):,} bytes, too early. {AGAIN}.")
+            yield data
+
+    def versions(self, paths: Sequence[str]) -> list[str | None]:
+        """Return what identifies the versions of files, ``None`` where the server does not say; errors as ``get``."""
+        with ThreadPoolExecutor(len(paths)) as pool:
+            return list(pool.map(self._version, paths))
+
+    def _version(self, path: str) -> str | None:
+        with self._told(path), self._room:
+            return self._server.version(path)
+
+    def _chunks(self, path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
+        """Fetch spans in order, a few ahead of the one that is taken, so that memory stays small."""
+        if len(spans) < 2:
+            yield from (self.get(path, *span) for span in spans)
+            return
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            left = iter(spans)
+            waiting = [pool.submit(self.get, path, *span) for span in islice(left, AT_ONCE)]
+            try:
+                while waiting:
+                    yield waiting.pop(0).result()
+                    waiting += [pool.submit(self.get, path, *span) for span in islice(left, 1)]
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+    @property
+    def _server(self) -> Server:
+        """The connection of this process: one that a process was forked with is its parent's."""
+        if self._process != os.getpid():
+            self._connect()
+        with self._lock:
+            if self._own is None:
+                self._own = _server_of(self.address)
+            return self._own
+
+    def _connect(self) -> None:
+        self._process = os.getpid()
+        self._own: Server | None = None
+        self._lock, self._room = threading.Lock(), threading.BoundedSemaphore(MOST)
+
+    @contextmanager
+    def _told(self, path: str) -> Iterator[None]:
+        """Turn what a server's ``get`` raises into errors for people."""
+        url = self.url(path)
+        try:
+            yield
+        except ImportError as error:
+            extra = EXTRAS[self.address.scheme]
+            raise InputError(
+                f"{self.address} needs a package that is not installed ({error}): pip install 'vitzoo[{extra}]'."
+            ) from None
+        except FileNotFoundError:
+            raise MissingError(f"{url} is missing. {AGAIN}.") from None
+        except PermissionError as error:
+            raise InputError(f"{url} may not be read ({error}). Check the address and your credentials.") from None
+        except OSError as error:
+            raise VitzooError(
+                f"{url} cannot be read: {error}. Check the network and repeat; what was fetched before is kept."
+            ) from error
+
+
+def _server_of(address: Address) -> Server:
+    if address.scheme == "s3":
+        from vitzoo.zoo.remote.s3 import S3
+
+        return S3(address.rest)
+    if address.scheme == "hf":
+        from vitzoo.zoo.remote import hub
+
+        return hub.server(address)
+    from vitzoo.zoo.remote.http import Http
+
+    return Http(str(address))

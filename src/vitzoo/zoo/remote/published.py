@@ -1,0 +1,61 @@
+"""What a published zoo says, checked before it is believed or kept: the catalogue, and small files against it."""
+
+from pathlib import Path
+
+from vitzoo.errors import IntegrityError
+from vitzoo.zoo import catalogue_file, results
+from vitzoo.zoo.catalogue import Catalogue
+from vitzoo.zoo.checkpoint import check_manifest
+from vitzoo.zoo.files import Listed
+from vitzoo.zoo.layout import BLUEPRINT, CONFIG, FINETUNING, MANIFEST, RESULT, WEIGHTS, epoch_of
+from vitzoo.zoo.member import check_config
+from vitzoo.zoo.remote.listing import COLUMNS, Listing, listing
+from vitzoo.zoo.remote.place import AGAIN
+from vitzoo.zoo.strict_json import MAX_BYTES, parse
+
+#: The small files of a zoo that are fetched, and how many bytes each may have.
+LIMITS = {BLUEPRINT: MAX_BYTES, CONFIG: MAX_BYTES, MANIFEST: MAX_BYTES, RESULT: results.MAX_FILE}
+
+
+def load(file: Path, where: str) -> tuple[Catalogue, Listing]:
+    """Read a published catalogue, and whom it lists; IntegrityError names ``where`` if no zoo could have it."""
+    found = catalogue_file.decode(file)
+    if found is None:
+        raise IntegrityError(
+            f"{where} is not a catalogue that this version of vitzoo writes. Where the zoo lies, `vitzoo ls` writes "
+            "one; then publish it again."
+        )
+    catalogue = Catalogue(*found, [])
+    rows = catalogue.connection.table("catalogue").project(", ".join(COLUMNS)).fetchall()
+    return catalogue, listing(rows, where)
+
+
+def check(path: Path, data: bytes, listed: Listed | None, where: str) -> None:
+    """Check a small file against its form and the catalogue; IntegrityError names ``where``.
+
+    ``path`` is its place in the tree, ``listed`` what the catalogue says of the member whose file it is, if any.
+    """
+    if path.name == RESULT:
+        results.check(data, where)
+    elif path.name == CONFIG and listed is not None:
+        _check_config(path.parent, data, listed, where)
+    elif path.name == MANIFEST and listed is not None:
+        _check_manifest(path.parent, data, listed, where)
+
+
+def _check_config(member: Path, data: bytes, listed: Listed, where: str) -> None:
+    config = check_config(parse(data, where), where)
+    stage, *above, name = member.parts
+    parent = config["parent"]["member"] if config["parent"] else None
+    said = (config["stage"], parent, config["name"], config["id"])
+    if said != (stage, above[0] if stage == FINETUNING else None, name, listed.id):
+        raise IntegrityError(f"{where} belongs to another member than the catalogue speaks of. {AGAIN}.")
+
+
+def _check_manifest(checkpoint: Path, data: bytes, listed: Listed, where: str) -> None:
+    epoch = epoch_of(checkpoint.name)
+    if epoch is None or epoch not in listed.digests:
+        raise IntegrityError(f"{where} is no manifest of a checkpoint that the catalogue speaks of. {AGAIN}.")
+    manifest = check_manifest(parse(data, where), where, checkpoint.parent.name, epoch)
+    if manifest["files"][WEIGHTS]["sha256"] != listed.digests[epoch]:
+        raise IntegrityError(f"{where} speaks of other weights than the catalogue. {AGAIN}.")
