@@ -1,0 +1,58 @@
+"""From an address to a source."""
+
+from pathlib import Path
+from typing import Any
+
+from vitzoo.errors import InputError, nearest
+from vitzoo.sharing.fetching import addresses
+from vitzoo.sharing.fetching.filesystem import FileSystemFolder
+from vitzoo.sharing.fetching.folder import WebFolder
+from vitzoo.sharing.fetching.hub import HubFolder
+from vitzoo.sharing.fetching.patience import Patience
+from vitzoo.sharing.fetching.s3 import S3Folder
+from vitzoo.sharing.fetching.source import Source
+from vitzoo.sharing.fetching.web import Web
+
+PUBLISHED = "https://ai.unisg.ch/files/weight_space_learning/model_zoos/vit-modelzoo/"
+EXAMPLES = "https://…, s3://bucket/folder, hf://datasets/owner/name or file:///folder"
+
+
+def open_source(
+    address: str = PUBLISHED,
+    insecure: bool = False,
+    patience: Patience | None = None,
+    options: dict[str, Any] | None = None,
+) -> Source:
+    """Open the place that an address names; nothing is listed yet.
+
+    ``options`` are handed to fsspec's file system (S3 and others; see its documentation).
+
+    >>> open_source("https://example.org/zoo").address
+    'https://example.org/zoo/'
+
+    Raises:
+        InputError: it is no such address, or not an encrypted one.
+    """
+    patience = patience or Patience()
+    protocol, separator, path = address.partition("://")
+    if not separator:
+        hint = f" For a folder here, write {Path(address).absolute().as_uri()!r}." if Path(address).is_dir() else ""
+        raise InputError(f"{address!r} is no address; it looks like {EXAMPLES}.{hint}")
+    if "::" in address:
+        raise InputError(f"{address!r} joins several addresses; give one, such as {EXAMPLES}.")
+    if protocol in ("http", "https"):
+        return WebFolder(addresses.base(address, insecure), Web(patience, insecure))
+    if protocol == "hf":
+        return HubFolder(address.rstrip("/"), patience, insecure)
+    if protocol in ("s3", "s3a"):
+        return S3Folder("s3", path, address, options or {})
+    _check_known(protocol)
+    return FileSystemFolder(protocol, path, address, options or {})
+
+
+def _check_known(protocol: str) -> None:
+    from fsspec import available_protocols
+
+    known = available_protocols()
+    if protocol not in known:
+        raise InputError(f"Nothing here reads {protocol}:// addresses.{nearest(protocol, known)}")
