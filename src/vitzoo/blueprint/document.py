@@ -1,9 +1,10 @@
 """The blueprint as a document: its head, and one validated set of fields per cell of each stage's grid."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from vitzoo.blueprint import reader
 from vitzoo.blueprint.fields import validate
@@ -16,10 +17,17 @@ Stage = TypeVar("Stage", Pretraining, Finetuning)
 STAGES = {"pretraining": Pretraining, "finetuning": Finetuning}
 
 
+def _known_version(version: int) -> int:
+    # Not a literal, which would take true and 1.0 for 1.
+    if version != 1:
+        raise PydanticCustomError("version", "1")
+    return version
+
+
 class Document(Fields):
     """The top level of a blueprint; a stage is plain data here, because its grid may supply required fields."""
 
-    vitzoo: Literal[1] = Field(description="version of this schema")
+    vitzoo: Annotated[int, AfterValidator(_known_version)] = Field(description="version of this schema")
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="letters, digits, '.', '_' and '-'")
     licence: str = Field("CC-BY-4.0", min_length=1, max_length=100, description="SPDX name of the zoo's licence")
     pretraining: Any = Field(description="the first stage")

@@ -50,8 +50,9 @@ def check_object(value: Any, keys: tuple[str, ...], where: object) -> dict[str, 
     """Return the value if it is an object with at least these keys, in a known format; IntegrityError otherwise."""
     if not isinstance(value, dict):
         raise IntegrityError(f"{where} does not hold a JSON object. {REMEDY}.")
-    if "format" in keys and value.get("format", 1) != 1:
-        found = str(value["format"])[:20]
+    form = value.get("format", 1)
+    if "format" in keys and (type(form) is not int or form != 1):
+        found = str(form)[:20]
         raise IntegrityError(f"{where} has format {found!r}, this program knows format 1. Update vitzoo to read it.")
     if missing := [key for key in keys if key not in value]:
         raise IntegrityError(f"{where} lacks {', '.join(map(repr, missing))}. {REMEDY}.")
