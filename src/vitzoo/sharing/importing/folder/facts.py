@@ -1,0 +1,35 @@
+"""What a config, a card, a trainer's state and a table say of one model."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+LAST = None  # stands for the last epoch, whichever that will be
+
+Metrics = dict[int | None, dict[str, float | int | None]]
+
+
+@dataclass
+class Facts:
+    """Factors in the groups of a recipe, metrics by epoch, the parent as the source calls it, and what was said."""
+
+    recipe: dict[str, dict[str, Any]] = field(default_factory=dict)
+    metrics: Metrics = field(default_factory=dict)
+    parent: str | None = None
+    declared: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def set(self, group: str, name: str, value: Any) -> None:
+        """Set a factor; what another source said before gives way, and that is noted."""
+        before = self.get(group, name)
+        if before is not None and before != value:
+            self.notes.append(f"{name} is {value} by its table, {before} by its config; the table counts")
+        self.recipe.setdefault(group, {})[name] = value
+
+    def get(self, group: str, name: str) -> Any:
+        """Return a factor, ``None`` if it is not known."""
+        return self.recipe.get(group, {}).get(name)
+
+    def note(self, text: str) -> None:
+        """Add a note, once."""
+        if text not in self.notes:
+            self.notes.append(text)

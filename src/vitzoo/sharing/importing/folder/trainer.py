@@ -1,0 +1,51 @@
+"""``trainer_state.json``, which Hugging Face's trainer leaves with every checkpoint: epochs of steps, and a curve."""
+
+from typing import Any
+
+from vitzoo.errors import InputError
+from vitzoo.sharing import foreign_json
+from vitzoo.sharing.importing import columns
+from vitzoo.sharing.importing.folder.facts import Facts
+from vitzoo.sharing.importing.folder.models import TRAINER, Model
+from vitzoo.sharing.importing.values import number
+
+MAX_STATE = 16_000_000
+
+
+def add(facts: Facts, model: Model) -> dict[int, int]:
+    """Add the curve of a model with checkpoints, and return the whole epochs of its steps, as far as they are told."""
+    told: dict[int, int] = {}
+    for checkpoint in model.checkpoints:
+        if TRAINER not in checkpoint.folder.others:
+            continue
+        path = checkpoint.folder.path / TRAINER
+        try:
+            state = foreign_json.parse(foreign_json.read_text(path, MAX_STATE), path, MAX_STATE)
+        except InputError as error:
+            facts.notes.append(str(error).rstrip("."))
+            continue
+        if not isinstance(state, dict):
+            continue
+        epoch, step = _whole(state.get("epoch")), state.get("global_step")
+        if epoch is not None and type(step) is int:
+            told[step] = epoch
+        _add_curve(facts, state.get("log_history"))
+    return told
+
+
+def _add_curve(facts: Facts, history: Any) -> None:
+    """Add what was evaluated at the end of an epoch; a later checkpoint repeats what earlier ones have."""
+    for line in history if isinstance(history, list) else ():
+        epoch = _whole(line.get("epoch")) if isinstance(line, dict) else None
+        if epoch is None:
+            continue
+        for name, value in line.items():
+            meaning = columns.meaning(name) if name.startswith("eval_") else None
+            if meaning and meaning.kind == "metric":
+                facts.metrics.setdefault(epoch, {})[meaning.name] = number(value)
+
+
+def _whole(value: Any) -> int | None:
+    """The epoch if it is over, which a step in the midst of one is not."""
+    epoch = number(value)
+    return round(epoch) if epoch is not None and 0 <= epoch < 1e6 and abs(epoch - round(epoch)) < 1e-6 else None
