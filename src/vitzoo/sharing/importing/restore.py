@@ -35,8 +35,12 @@ def read(declared: Mapping[str, Any]) -> Travelled | None:
         checked = check_config(config, f"{KEY}config")
     except IntegrityError as error:
         raise InputError(str(error)) from None
-    whole = isinstance(epochs, list) and all(type(epoch) is int for epoch in epochs) and isinstance(told, dict)
-    if not whole or not (origin is None or is_edge(origin)) or checked["stage"] == MERGING:
+    if (
+        not (isinstance(epochs, list) and all(type(epoch) is int for epoch in epochs))
+        or not isinstance(told, dict)
+        or not (origin is None or is_edge(origin))
+        or checked["stage"] == MERGING
+    ):
         raise InputError(f"its {KEY} keys are not what an export writes")
     by_epoch = {int(e): dict(v) for e, v in told.items() if e.isascii() and e.isdigit() and isinstance(v, dict)}
     return Travelled(checked, sorted(epochs), origin, by_epoch)

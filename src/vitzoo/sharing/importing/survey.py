@@ -38,7 +38,7 @@ class Found:
     checkpoints: dict[int, File]
     recipe: dict[str, Any] = field(default_factory=dict)
     declared: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[int, dict[str, float | int | None]] = field(default_factory=dict)
+    metrics: dict[int, dict[str, Any]] = field(default_factory=dict)
     parent: str | None = None
     parent_hint: str | None = None
     parent_epoch: int | None = None

@@ -1,4 +1,4 @@
-"""Target ``official``: the published zoo's own tree, which its code and `vitzoo import` read; nothing is lost on the way.
+"""Target ``official``: the published zoo's tree, which its code and `vitzoo import` read; nothing is lost on the way.
 
 ``pretraining/<member>/`` and ``finetuning/<parent>/<member>/`` with ``config.json``, ``result.json`` and
 ``checkpoint_<epoch>/checkpoints``, a pickled state dict under the names of the published module (``vit.…``). Beside the

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save
 
 from vitzoo.errors import VitzooError
 from vitzoo.model.shapes import parameter_shapes
@@ -72,11 +73,12 @@ def _warm_up(outbox: Path) -> None:
         path.unlink()
     archive = io.BytesIO()
     np.savez(archive, w=np.zeros(1))
-    path = outbox / "warm-up.npz"
-    path.write_bytes(archive.getvalue())
-    reading.read(path)
-    path.unlink()
+    for data in (archive.getvalue(), save(plain)):
+        path = outbox / "warm-up"
+        path.write_bytes(data)
+        reading.read(path)
+        path.unlink()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]).resolve())
