@@ -64,6 +64,16 @@ def factors(recipe: dict[str, Any]) -> Row:
     return row
 
 
+def metrics(found: Row, own: Row) -> Row:
+    """Name a checkpoint's metrics as columns, beside those of its own factors.
+
+    >>> metrics({"test_acc": 0.5, "lr": 0.1}, {"lr": 0.2})
+    {'test_acc': 0.5, 'metric_lr': 0.1}
+    """
+    taken = {*own, *REQUIRED}
+    return {f"metric_{name}" if name in taken or name.startswith("parent_") else name: v for name, v in found.items()}
+
+
 def too_long(row: Row) -> str | None:
     """Name a factor that is too long to be repeated in the row of every checkpoint; ``None`` if there is none.
 
@@ -138,7 +148,7 @@ def _member_rows(member: "Member", status: str, of_parent: dict[str, Row], unrea
                 **dict(zip(_FROM, _edge(manifest["parent"]), strict=True)),
                 **own,
                 **above,
-                **_metrics(manifest["metrics"], own),
+                **metrics(manifest["metrics"], own),
                 "path": checkpoint.path.relative_to(root).as_posix(),
                 "sha256": manifest["files"][WEIGHTS]["sha256"],
                 "size": _size(checkpoint.path, manifest),
@@ -171,11 +181,6 @@ def _flatten(group: dict[str, Any], prefix: str, row: Row, depth: int) -> None:
 
 def _edge(edge: dict[str, Any] | None) -> tuple[Any, Any, Any]:
     return (edge["member"], edge["epoch"], edge["sha256"]) if edge else (None, None, None)
-
-
-def _metrics(metrics: Row, own: Row) -> Row:
-    taken = {*own, *REQUIRED}
-    return {f"metric_{name}" if name in taken or name.startswith("parent_") else name: v for name, v in metrics.items()}
 
 
 def _size(path: Path, manifest: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vitzoo.errors import IntegrityError, VitzooError
-from vitzoo.zoo import verify_member, zoo_json
+from vitzoo.zoo import rows, verify_member, zoo_json
 from vitzoo.zoo.finding import Finding, damaged, unexpected
 from vitzoo.zoo.layout import (
     BLUEPRINT,
@@ -23,7 +23,9 @@ from vitzoo.zoo.layout import (
     is_name,
 )
 from vitzoo.zoo.member import Member
+from vitzoo.zoo.regular import read_bytes
 from vitzoo.zoo.store import Zoo
+from vitzoo.zoo.strict_json import MAX_BYTES
 
 Progress = Callable[[int, int], None]
 FREE = frozenset({MEASURES, GROW})
@@ -67,6 +69,7 @@ def verify(zoo: Zoo, deep: bool = False, progress: Progress | None = None) -> Re
         # References need what all members hold, metrics need what this one holds.
         report.findings += verify_member.references(survey, {other.member.name: other for other in seen})
         report.findings += verify_member.results_agree(survey)
+    report.findings += _columns(seen)
     report.findings.sort(key=lambda finding: finding.path)
     return report
 
@@ -89,8 +92,8 @@ def _checkpoints(seen: list[verify_member.Survey], report: Report, progress: Pro
 
 def _root(zoo: Zoo, notes: list[str]) -> Iterator[Finding]:
     for entry in _entries(zoo.path):
-        known = ROOT_DIRECTORIES if entry.is_dir(follow_symlinks=False) else ROOT_FILES
-        if entry.name not in known or entry.is_symlink():
+        file = entry.is_file(follow_symlinks=False) and entry.name in ROOT_FILES
+        if not file and not (entry.is_dir(follow_symlinks=False) and entry.name in ROOT_DIRECTORIES):
             yield unexpected(entry)
         if entry.name == GROW:
             notes.append(f"The state of a grower is in {GROW}; the zoo may be growing now, or was interrupted.")
@@ -103,6 +106,22 @@ def _root(zoo: Zoo, notes: list[str]) -> Iterator[Finding]:
     for name in (BLUEPRINT, *GROWN):
         if not os.path.lexists(zoo.path / name):
             yield Finding(str(zoo.path / name), "is missing", "Restore it from a copy of the zoo.")
+    yield from _blueprint(zoo.path / BLUEPRINT)
+
+
+def _blueprint(path: Path) -> Iterator[Finding]:
+    """A blueprint must be readable as plain data; whether it can be grown is asked by who grows it."""
+    from vitzoo.blueprint import reader  # only here: to read a zoo needs no schema of blueprints
+
+    if not path.is_file() or path.is_symlink():
+        return  # said already
+    try:
+        data = reader.read(reader.decode(read_bytes(path, MAX_BYTES), str(path)), str(path))
+    except VitzooError as error:
+        yield damaged(path, error)
+        return
+    if not isinstance(data, dict | None):
+        yield Finding(str(path), "holds no mapping of fields", "Restore it from a copy of the zoo.")
 
 
 def _stage(place: Path, nested: bool) -> Iterator[Finding]:
@@ -123,6 +142,20 @@ def _names(members: list[Member]) -> Iterator[Finding]:
         other = taken.setdefault(member.name.casefold(), member)
         if other is not member:
             yield Finding(str(member.path), f"has the same name as {other.path}", "Remove one of the two.")
+
+
+def _columns(seen: list[verify_member.Survey]) -> Iterator[Finding]:
+    """What members are described by must go into one table."""
+    known = rows.Columns()
+    for survey in seen:
+        if survey.config is None:
+            continue
+        own = rows.factors(survey.member.recipe)
+        metrics = {name: None for manifest in survey.manifests.values() for name in manifest["metrics"]}
+        long = rows.too_long(own)
+        problem = f"has a {long!r} of more than {rows.MAX_FACTOR:,} characters" if long else None
+        if problem := problem or known.admit([*own, *rows.metrics(metrics, own)]):
+            yield Finding(str(survey.member.path), problem, "Take it out of the zoo, or change what it is called.")
 
 
 def _entries(place: Path) -> list[Any]:
