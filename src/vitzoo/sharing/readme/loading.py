@@ -1,6 +1,7 @@
 """How a zoo is used, shown on one of its own checkpoints: vitzoo, timm, plain safetensors, and the catalogue."""
 
 import json
+from collections.abc import Sequence
 
 from vitzoo.sharing.readme.about import About
 
@@ -27,8 +28,8 @@ def tree() -> str:
 def heads(a: About) -> str:
     """Say which members stock timm opens."""
     if "mlp" not in a.heads:
-        return "Every checkpoint is a directory that timm opens as it is."
-    linear = "Members with a linear head open in stock timm. " if "linear" in a.heads else ""
+        return "Every member's architecture is one of timm's."
+    linear = "Members with a linear head need nothing more. " if "linear" in a.heads else ""
     return (
         f"{linear}An MLP head (Linear, ReLU, Linear) is no part of timm's models: `import vitzoo.model.timm_entry` "
         "first registers it, or use vitzoo."
@@ -37,32 +38,37 @@ def heads(a: About) -> str:
 
 def opened(a: About, place: str) -> str:
     """Show how it is opened with vitzoo; ``place`` is a path or an address."""
-    lines = [f"zoo = vitzoo.open({quoted(place)})", "table = zoo.table()  # one row per checkpoint"]
+    lines = ["import vitzoo", "", f"zoo = vitzoo.open({quoted(place)})"]
+    lines.append("table = zoo.table()  # one row per checkpoint")
     if a.example:
         lines += [
-            f"checkpoint = zoo.checkpoint({quoted(a.example['member'])})  # the last; any epoch as second argument",
-            "model = checkpoint.to_timm()",
+            f"checkpoint = zoo.checkpoint({quoted(a.example['member'])})",
+            "model = checkpoint.to_timm()  # its last checkpoint; zoo.checkpoint(name, epoch) is another",
         ]
-    return _python(["import vitzoo", "", *lines])
+    return python(lines)
 
 
-def in_timm(a: About, before: list[str], folder: str) -> str:
-    """Show how a checkpoint is opened in timm and with safetensors; ``folder`` is an expression for its directory."""
-    if not a.example:
-        return ""
-    entry = ["import vitzoo.model.timm_entry  # registers the MLP head"] if a.example.get("head") == "mlp" else []
-    return _python(
+def in_timm(a: About, folder: Sequence[str], imports: Sequence[str] = ()) -> str:
+    """Show how a checkpoint is opened in timm and with safetensors; ``folder`` are lines that define its directory."""
+    mlp = a.example is not None and a.example.get("head") == "mlp"
+    entry = ["import vitzoo.model.timm_entry  # registers the MLP head"] if mlp else []
+    return python(
         [
             "import timm",
+            *imports,
             "from safetensors.numpy import load_file",
             *entry,
-            *before,
             "",
-            f"folder = {folder}",
+            *folder,
             'model = timm.create_model(f"local-dir:{folder}", pretrained=True)',
             'weights = load_file(f"{folder}/model.safetensors")  # or without timm: a dict of arrays',
         ]
     )
+
+
+def python(lines: Sequence[str]) -> str:
+    """Return lines as a block of code."""
+    return "\n".join(["```python", *lines, "```"])
 
 
 def quoted(text: str) -> str:
@@ -72,7 +78,3 @@ def quoted(text: str) -> str:
     "a/b"
     """
     return json.dumps(text, ensure_ascii=False)
-
-
-def _python(lines: list[str]) -> str:
-    return "\n".join(["```python", *lines, "```"])

@@ -139,6 +139,9 @@ def _backbones(backbones: tuple[Backbone, ...]) -> str:
         ]
         for b in shown
     ]
-    more = len(backbones) - len(shown)
-    rest = f"\n\n{counted(more, 'more backbone')} in the catalogue." if more else ""
-    return table(header, rows, right=["seed", "batch size", *header[-3:]]) + rest
+    said = [table(header, rows, right=["seed", "batch size", *header[-3:]])]
+    if any(b.row.get("task") == "contrastive" for b in shown):
+        said.append("A contrastive task has no classes, so its backbones have no accuracy of that kind.")
+    if more := len(backbones) - len(shown):
+        said.append(f"{counted(more, 'more backbone')} in the catalogue.")
+    return "\n\n".join(said)

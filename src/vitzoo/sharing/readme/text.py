@@ -18,6 +18,8 @@ def text(a: About) -> str:
         parts += ["## Lineage", related]
     parts += ["## What lies where", loading.tree(), "## Use", loading.opened(a, PLACE)]
     if a.example:
-        parts += [loading.heads(a), loading.in_timm(a, [], loading.quoted(f"{PLACE}/{a.example['path']}"))]
+        path = loading.quoted(f"{PLACE}/{a.example['path']}")
+        parts.append(f"A checkpoint is a directory that timm opens. {loading.heads(a)}")
+        parts.append(loading.in_timm(a, [f"folder = {path}"]))
     parts.append("`vitzoo ls` lists it, `vitzoo verify` checks every file, `vitzoo report` writes a page on it.")
     return "\n\n".join(parts) + "\n"

@@ -1,12 +1,15 @@
 """Write the README of a zoo, unless a person has."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitzoo.errors import IntegrityError
 from vitzoo.sharing.readme.about import about
 from vitzoo.sharing.readme.mark import is_ours, marked
 from vitzoo.sharing.readme.text import text
 from vitzoo.zoo import atomic
+from vitzoo.zoo.regular import read_bytes
 
 if TYPE_CHECKING:
     from vitzoo.zoo import Zoo
@@ -36,11 +39,9 @@ def write(zoo: "Zoo") -> bool:
 
 def read(path: Path) -> str | None:
     """Return the README that lies there, empty if none does; None for what is no text file of a sensible size."""
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        return None
-    try:
-        return path.read_bytes().decode() if path.stat().st_size <= MAX_BYTES else None
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return ""
-    except (OSError, UnicodeDecodeError):
+    try:
+        return read_bytes(path, MAX_BYTES).decode()
+    except (IntegrityError, UnicodeDecodeError):
         return None
