@@ -20,7 +20,7 @@ LINEAR = "stage = 'finetuning' AND head = 'linear'"
 
 def stored(data, index):
     """A checkpoint's tensors as the safetensors library reads them."""
-    return load_file(data.path / data.rows[index]["path"] / WEIGHTS)
+    return load_file(data.zoo.path / data.rows[index]["path"] / WEIGHTS)
 
 
 def test_three_lines_from_a_query_to_a_loader(zoo):
@@ -204,7 +204,7 @@ def test_datasets_survive_pickling_after_use(zoo, kind):
 def test_damage_is_found(zoo, tmp_path):
     path = shutil.copytree(zoo.path, tmp_path / "zoo")
     data = Checkpoints(path, LINEAR, epochs="all")
-    other = data.path / data.rows[0]["path"] / WEIGHTS
+    other = data.zoo.path / data.rows[0]["path"] / WEIGHTS
     mlp = next((path / "finetuning").glob(f"*/ft-a-mlp/checkpoint_00000{EPOCHS}")) / WEIGHTS
     other.write_bytes(mlp.read_bytes())
     data[1]

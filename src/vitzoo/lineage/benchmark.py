@@ -10,7 +10,6 @@ from vitzoo.lineage.models import open_models
 from vitzoo.lineage.recover import BLIND, recover
 from vitzoo.lineage.scores import Scores, score
 from vitzoo.lineage.sets import SPREAD, Sample, sample
-from vitzoo.zoo.layout import WEIGHTS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -65,7 +64,7 @@ def benchmark(
 
 def models_of(zoo: "Zoo", drawn: Sample):
     """Open the files of a set's checkpoints."""
-    return open_models([zoo.path / row["path"] / WEIGHTS for row in drawn.rows])
+    return open_models(zoo.weights(drawn.rows))
 
 
 def _shown(zoo: "Zoo", drawn: Sample, images: "tuple[Places, int] | None") -> "Callable[[], Shown] | None":

@@ -14,7 +14,6 @@ import numpy as np
 from vitzoo.errors import InputError
 from vitzoo.lineage.gather import Tell, gather
 from vitzoo.lineage.models import open_models
-from vitzoo.zoo.layout import WEIGHTS
 
 if TYPE_CHECKING:
     from vitzoo.zoo import Zoo
@@ -52,8 +51,8 @@ def check(zoo: "Zoo", tell: Tell = lambda done, total: None) -> list[Verdict]:
     origins = {(row["parent_member"], row["parent_epoch"]) for row in children}
     parents = [row for row in rows if (row["member"], row["epoch"]) in origins]
     if not children or not parents:
-        raise InputError(f"{zoo.path} has no finished member with a finished parent, so no lineage to check.")
-    models = open_models([zoo.path / row["path"] / WEIGHTS for row in (*parents, *children)])
+        raise InputError(f"{zoo.place} has no finished member with a finished parent, so no lineage to check.")
+    models = open_models(zoo.weights([*parents, *children]))
     distances = np.sqrt(gather(models, tell).total[len(parents) :, : len(parents)])
     return [_verdict(row, parents, own) for row, own in zip(children, distances, strict=True)]
 

@@ -55,7 +55,7 @@ def sample(zoo: "Zoo", name: str, epochs: str = SPREAD, children: int = CHILDREN
     rng = np.random.default_rng([seed, list(SETS).index(name)])
     families = _families(zoo)
     if not families:
-        raise InputError(f"{zoo.path} has no finished member with finished children, so no lineage to recover.")
+        raise InputError(f"{zoo.place} has no finished member with finished children, so no lineage to recover.")
     chosen = SETS[name](families, epochs, children, rng)
     order = rng.permutation(len(chosen))
     rows = [chosen[i] for i in order]

@@ -10,8 +10,9 @@ from vitzoo.errors import IntegrityError, VitzooError
 from vitzoo.measures import scopes
 from vitzoo.measures.selection import LeftOut, Row, Selection, name_of, reason
 from vitzoo.measures.streaming import Run
-from vitzoo.zoo import Checkpoint, safetensors_io
+from vitzoo.zoo import Checkpoint
 from vitzoo.zoo.layout import WEIGHTS
+from vitzoo.zoo.safetensors_header import DTYPES
 
 Shapes = dict[str, tuple[int, ...]]
 
@@ -43,8 +44,9 @@ class WeightFile:
 
 def open_all(rows: Iterable[Row], selection: Selection, left_out: list[LeftOut]) -> list[WeightFile]:
     """Read headers; files that are cut off, empty or no safetensors are added to ``left_out``."""
-    found = []
-    for row in rows:
+    found, wanted = [], list(rows)
+    selection.zoo.files.ahead((lambda row=row: selection.checkpoint(row).header() for row in wanted), "Reading headers")
+    for row in wanted:
         try:
             found.append(_open(row, selection.checkpoint(row)))
         except VitzooError as error:
@@ -54,15 +56,14 @@ def open_all(rows: Iterable[Row], selection: Selection, left_out: list[LeftOut])
 
 
 def _open(row: Row, checkpoint: Checkpoint) -> WeightFile:
-    path = checkpoint.path / WEIGHTS
-    slots = safetensors_io.read_header(path)
+    slots = checkpoint.header()
     if not slots or any(0 in slot.shape for slot in slots.values()):
-        raise IntegrityError(f"{path} holds no tensors, or one without numbers.")
+        raise IntegrityError(f"{checkpoint.place}/{WEIGHTS} holds no tensors, or one without numbers.")
     shapes = {name: slot.shape for name, slot in slots.items()}
     runs = {}
     for part in scopes.parts(shapes):
         slot = slots[part.source]
-        width = safetensors_io.DTYPES[slot.dtype][1]
+        width = DTYPES[slot.dtype][1]
         runs[part] = Run(slot.begin + part.begin * width, slot.dtype)
     return WeightFile(row, checkpoint, shapes, runs)
 

@@ -32,6 +32,7 @@ TOKENS = {"cpu": 8192, "cuda": 1 << 20}
 SMALLEST = 32  # images in a batch, as long as one member alone does not need more tokens
 MEMORY = 1 << 29  # bytes of weights and outputs of a stack, as long as one member alone does not need more
 SPLITS = ("test", "train")
+UNSAID = {"seed": 0, "epochs": 1, "batch_size": 2, "lr": 1.0}
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,11 @@ def recipe_of(member: Member) -> Recipe:
     """
     while member.merge is not None:
         member = member.zoo.member(member.merge["ingredients"][0]["member"])
-    where = f"{member.path / CONFIG} describes no model that vitzoo runs"
+    where = f"{member.place}/{CONFIG} describes no model that vitzoo runs"
+    if member.imported and "source" not in member.recipe.get("dataset", {}):
+        raise InputError(f"The data set of {member.name} is not known. Import it again with --dataset.")
     try:
-        recipe = Recipe.model_validate_json(json.dumps(member.recipe))
+        recipe = Recipe.model_validate_json(json.dumps(_filled(member.recipe) if member.imported else member.recipe))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
@@ -81,6 +84,12 @@ def recipe_of(member: Member) -> Recipe:
     return recipe
 
 
+def _filled(recipe: dict[str, Any]) -> dict[str, Any]:
+    """Put something where the source of an imported member says nothing of what no evaluation depends on."""
+    factors = UNSAID | recipe.get("hyperparameters", {})
+    return {"augmentation": {}, "checkpoints": {}} | recipe | {"hyperparameters": factors}
+
+
 def groups(selection: Selection, left_out: list[LeftOut]) -> list[tuple[Recipe, list[Row]]]:
     """Group checkpoints that are evaluated alike: the same architecture, data, task and treatment of test images.
 
@@ -88,6 +97,8 @@ def groups(selection: Selection, left_out: list[LeftOut]) -> list[tuple[Recipe, 
     """
     recipes: dict[str, Recipe | str] = {}
     found: dict[str, tuple[Recipe, list[Row]]] = {}
+    members = {row["member"]: row for row in selection.rows}.values()
+    selection.zoo.files.ahead((lambda row=row: selection.member(row).config for row in members), "Reading recipes")
     for row in selection.rows:
         if row["member"] not in recipes:
             recipes[row["member"]] = _recipe_or_reason(row, selection)
@@ -137,9 +148,9 @@ def read_row(checkpoint: Checkpoint, layout: Layout) -> Tensor:
     try:
         row = layout.pack({name: tensor.float() for name, tensor in checkpoint.state_dict().items()})
     except ValueError as error:
-        raise IntegrityError(f"{checkpoint.path / WEIGHTS} does not fit its config: {error}.") from None
+        raise IntegrityError(f"{checkpoint.place}/{WEIGHTS} does not fit its config: {error}.") from None
     if not row.isfinite().all():
-        raise IntegrityError(f"{checkpoint.path / WEIGHTS} holds values that are not finite.")
+        raise IntegrityError(f"{checkpoint.place}/{WEIGHTS} holds values that are not finite.")
     return row
 
 

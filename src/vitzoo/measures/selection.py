@@ -89,7 +89,7 @@ def reason(error: Exception, zoo: "Zoo", others: Mapping[Path, str] | None = Non
     Paths in the zoo become relative to it, and those in ``others`` begin with the name given there.
     """
     text = str(error).rstrip(".")
-    for place, name in {zoo.path: "", **(others or {})}.items():
+    for place, name in {zoo.place: "", zoo.path: "", **(others or {})}.items():
         if str(place) != ".":  # what lies there has no beginning to cut off
             # A path may be relative, and its letters the end of another word.
             pattern = rf"(?<![\w./-]){re.escape(str(place))}(?:(/)|(?![\w-]))"
@@ -155,8 +155,7 @@ def _with_parent(row: Row, member: "Member | None") -> Row:
 
     The catalogue takes it from the first checkpoint that can be read, which may come from one that cannot.
     """
-    reference = member.config["parent"] if member is not None else None
-    name = reference["member"] if reference else None
+    name = member.parent_name if member is not None else None
     return row if row["parent_member"] == name else {**row, "parent_member": name, **_NO_EDGE}
 
 

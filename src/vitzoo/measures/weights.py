@@ -16,7 +16,6 @@ from vitzoo.measures import gram, moments, scopes, streaming
 from vitzoo.measures.cache import Cache, joint_key
 from vitzoo.measures.files import WeightFile, distance_of, open_all, origins
 from vitzoo.measures.selection import LeftOut, Selection, reason
-from vitzoo.zoo.layout import WEIGHTS
 
 VERSION = 1
 BATCH = 256  # checkpoints of one pass where no pairs are asked for
@@ -114,6 +113,7 @@ class _Pass:
         """Take what is cached and measure the rest; checkpoints with bad bytes are left out and the rest measured."""
         while group and not self._cached(group, found):
             files = self._with_parents(group)
+            self.zoo.files.ahead((file.checkpoint.file for file in files), "Fetching weights")
             bad = self._hashed(files) if self.check else []
             bad = bad or self._measure(group, files, found)
             if not bad:
@@ -177,7 +177,7 @@ class _Pass:
         """Read a group's files once; return those whose numbers are not finite, in which case nothing is kept."""
         reference = self._references(files)
         pieces = streaming.plan([file.runs for file in files])
-        paths = [file.checkpoint.path / WEIGHTS for file in files]
+        paths = [file.checkpoint.file() for file in files]
         sums = streaming.run(paths, pieces, reference, self.pairwise, self.tell)
         found.read += len(files)
         own = [np.stack([sums.moments[part][i] for part in file.runs]) for i, file in enumerate(files)]

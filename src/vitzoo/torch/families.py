@@ -14,6 +14,7 @@ from vitzoo.errors import InputError
 from vitzoo.measures.selection import LeftOut, name_of
 from vitzoo.torch.source import Source
 from vitzoo.zoo import Member, Zoo, merge
+from vitzoo.zoo.layout import FINETUNING
 
 SEED, ROOT = "seed", "root"
 Families = Mapping[str, frozenset[str]]
@@ -28,6 +29,8 @@ def families(zoo: Zoo, by: str = SEED) -> dict[str, frozenset[str]]:
     if by not in (SEED, ROOT):
         raise InputError(f"{by!r} is no way to tell families; use 'seed' or 'root'.")
     members = {member.name: member for member in zoo.members()}
+    unlisted = [member for member in members.values() if member.stage != FINETUNING]  # of these the config is read
+    zoo.files.ahead((lambda member=member: member.config for member in unlisted), "Reading recipes")
     found: dict[str, frozenset[str]] = {}
     for name in members:
         _follow(name, members, found, by)
@@ -111,7 +114,7 @@ def _follow(name: str, members: Mapping[str, Member], found: dict[str, frozenset
     if member.merge is not None:
         above = [edge["member"] for edge in merge.origins(member.merge)]
     else:
-        above = [member.config["parent"]["member"]] if member.config["parent"] else []
+        above = [member.parent_name] if member.parent_name else []
     kin = [_follow(each, members, found, by) for each in above]
     found[name] = frozenset().union(*kin) if kin else frozenset({_family(member, by)})
     return found[name]

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,7 +15,7 @@ from vitzoo.model.shapes import Shapes
 from vitzoo.torch.targets import Targets, make
 from vitzoo.torch.tokens import TokenLayout
 from vitzoo.torch.transforms import About, Params, Transform
-from vitzoo.zoo import Checkpoint, Member, Zoo, safetensors_io
+from vitzoo.zoo import Checkpoint, Member, Zoo
 from vitzoo.zoo.layout import WEIGHTS
 
 FORMS = ("flat", "tokens", "layers", "model")
@@ -28,7 +27,7 @@ class Source:
     """Checkpoints of a zoo in one form, with targets. Made as ``Checkpoints`` or ``Stream``.
 
     Args:
-        zoo: from ``vitzoo.open``, or the directory.
+        zoo: from ``vitzoo.open``, or the directory or address.
         where: a boolean SQL expression over the catalogue's columns; all finished members by default.
         epochs: "last", "all" or whole numbers, as for ``select``.
         form: what x is. "flat": float32 [P]. "tokens": a dict, ``tokens`` float32 [N, width], ``mask`` bool [N, width],
@@ -62,8 +61,8 @@ class Source:
         _check(form, part, width)
         chosen = select(opened, epochs, where)
         if not chosen.rows:
-            raise InputError(f"{opened.path} has no finished member that fits {where!r}. `vitzoo ls` lists them.")
-        self.path, self.form, self.part, self.width = opened.path, form, part, width
+            raise InputError(f"{opened.place} has no finished member that fits {where!r}. `vitzoo ls` lists them.")
+        self.zoo, self.form, self.part, self.width = opened, form, part, width
         self.rows: list[Row] = chosen.rows
         self.left_out: list[LeftOut] = chosen.left_out
         self.transforms = () if transform is None else (transform,) if callable(transform) else tuple(transform)
@@ -72,14 +71,6 @@ class Source:
         self._targets = make(self.rows, names, categories, missing)
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()  # workers that persist see it, too
         self._layouts, self._layout_of = self._lay_out()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "zoo"}
-
-    @cached_property
-    def zoo(self) -> Zoo:
-        """The zoo, opened by each process that reads from it."""
-        return Zoo.open(self.path)
 
     @property
     def levels(self) -> dict[str, list[Any]]:
@@ -141,16 +132,17 @@ class Source:
         for name, shape in shapes.items():
             if name not in found or tuple(found[name].shape) != shape:
                 raise IntegrityError(
-                    f"{checkpoint.path / WEIGHTS}, tensor {name!r}: it has another shape than in other checkpoints of "
+                    f"{checkpoint.place}/{WEIGHTS}, tensor {name!r}: it has another shape than in other checkpoints of "
                     f"the member, {list(shape)}. Run `vitzoo verify --deep`."
                 )
 
     def _lay_out(self) -> tuple[list[Layout | TokenLayout], dict[str, int]]:
         """Return the layouts there are, and which one each member has; one checkpoint of each is looked at."""
-        shapes: dict[str, Shapes] = {}
+        firsts: dict[str, Row] = {}
         for row in self.rows:
-            if row["member"] not in shapes:
-                shapes[row["member"]] = self._shapes(row)
+            firsts.setdefault(row["member"], row)
+        self.zoo.files.ahead((self._checkpoint(row).header for row in firsts.values()), "Reading headers")
+        shapes = {member: self._shapes(row) for member, row in firsts.items()}
         if self.form == "flat" or (self.form == "tokens" and self.width is None):
             _check_alike(shapes, self.form)
         found: list[Shapes] = []
@@ -162,8 +154,7 @@ class Source:
         return [TokenLayout(s, self.width or 0) if self.form == "tokens" else Layout(s) for s in found], layout_of
 
     def _shapes(self, row: Row) -> Shapes:
-        checkpoint = self._checkpoint(row)
-        slots = safetensors_io.read_header(checkpoint.path / WEIGHTS)
+        slots = self._checkpoint(row).header()
         shapes = {name: slot.shape for name, slot in slots.items() if _in_part(name, self.part)}
         if not shapes:
             raise InputError(f"{row['member']} has no {self.part}: its tensors are {', '.join(list(slots)[:4])}, ….")
@@ -207,4 +198,4 @@ def _model(checkpoint: Checkpoint, params: Params) -> Any:
     """Build the timm model. InputError if the member's config describes none that vitzoo grows."""
     from vitzoo.model import timm_names  # only here: timm takes seconds to import
 
-    return timm_names.create(checkpoint.member.config, dict[str, Tensor](params), checkpoint.member.path)
+    return timm_names.create(checkpoint.member.config, dict[str, Tensor](params), checkpoint.member.place)
