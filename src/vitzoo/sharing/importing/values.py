@@ -5,6 +5,7 @@ import re
 from typing import Any
 
 MISSING = frozenset({"", "-", "na", "n/a", "nan", "nil", "none", "null", "inf", "+inf", "-inf", "infinity"})
+_NUMERIC = tuple("0123456789+-.")
 _INT = re.compile(r"[+-]?[0-9]{1,19}", re.ASCII)  # 19 digits hold a seed of 63 bits; longer ones are names
 _FLOAT = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?", re.ASCII)
 
@@ -18,16 +19,15 @@ def of_text(text: str) -> Any:
     [42, 0.001, True, None, 'adamw', '=1+1', '1_000']
     """
     text = text.strip()
-    lowered = text.lower()
+    if text.startswith(_NUMERIC):  # most cells, and names of models, so that it is worth asking first
+        if _INT.fullmatch(text):
+            return int(text)
+        if len(text) <= 64 and _FLOAT.fullmatch(text):
+            return value if math.isfinite(value := float(text)) else None
+    lowered = text[:12].lower()
     if lowered in MISSING:
         return None
-    if lowered in ("true", "false"):
-        return lowered == "true"
-    if _INT.fullmatch(text):
-        return int(text)
-    if len(text) <= 64 and _FLOAT.fullmatch(text):
-        return value if math.isfinite(value := float(text)) else None
-    return text
+    return lowered == "true" if lowered in ("true", "false") else text
 
 
 def number(value: Any) -> int | float | None:

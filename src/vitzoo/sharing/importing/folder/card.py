@@ -16,7 +16,7 @@ _KEPT = ("base_model", "base_model_relation", "datasets", "license", "license_na
 
 
 def add(facts: Facts, folder: Folder) -> None:
-    """Add what the card in a folder says; a card that cannot be read is noted."""
+    """Add what the card in a folder says, if it has one; a card that cannot be read is noted."""
     if README not in folder.others:
         return
     try:
@@ -59,7 +59,7 @@ def _add_parent(facts: Facts, said: dict[str, Any]) -> None:
     if len(parents) > 1 or relation == "merge":
         facts.notes.append(f"it was made of {len(parents)} models, by its card; none of them counts as its parent")
     elif parents and relation == "finetune":
-        facts.parent = parents[0]
+        facts.parent, facts.parent_of_hub = parents[0], True
     elif parents:
         facts.notes.append(f"its card calls it {str(relation)[:40]!r} of {parents[0][:100]}, which is no fine-tuning")
 

@@ -69,7 +69,7 @@ def _of_zoo(facts: Facts, config: Mapping[str, Any]) -> None:
             facts.notes.append(f"the recipe in its config is not sound and left out: {where}: {first['msg']}")
     parent = config.get("parent")
     if isinstance(parent, dict) and isinstance(parent.get("member"), str):
-        facts.parent = parent["member"]
+        facts.parent, facts.parent_of_hub = parent["member"], False
 
 
 def _without_labels(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,11 +10,15 @@ Metrics = dict[int | None, dict[str, float | int | None]]
 
 @dataclass
 class Facts:
-    """Factors in the groups of a recipe, metrics by epoch, the parent as the source calls it, and what was said."""
+    """Factors in the groups of a recipe, metrics by epoch, the parent as the source calls it, and what was said.
+
+    ``parent_of_hub`` says that the parent is called by its name on the hub, ``organisation/name``.
+    """
 
     recipe: dict[str, dict[str, Any]] = field(default_factory=dict)
     metrics: Metrics = field(default_factory=dict)
     parent: str | None = None
+    parent_of_hub: bool = False
     declared: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -22,7 +26,7 @@ class Facts:
         """Set a factor; what another source said before gives way, and that is noted."""
         before = self.get(group, name)
         if before is not None and before != value:
-            self.notes.append(f"{name} is {value} by its table, {before} by its config; the table counts")
+            self.note(f"{name} is {value} by its table, {before} by what lies beside it; the table counts")
         self.recipe.setdefault(group, {})[name] = value
 
     def get(self, group: str, name: str) -> Any:

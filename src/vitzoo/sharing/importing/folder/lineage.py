@@ -15,8 +15,8 @@ def connect(members: Sequence[Member], places: Places) -> list[Member]:
     """
     by_key = {member.found.key: member for member in members}
     for member in members:
-        if member.parent:
-            _find(member, member.parent, by_key, places)
+        if member.found.parent_hint:
+            _find(member, member.found.parent_hint, by_key, places)
     for circle in _circles(by_key):
         for key in circle:
             by_key[key].found.parent = by_key[key].found.parent_epoch = None
@@ -26,11 +26,11 @@ def connect(members: Sequence[Member], places: Places) -> list[Member]:
 
 def _find(member: Member, text: str, by_key: dict[str, Member], places: Places) -> None:
     found = member.found
-    keys, number = places.find(text, of_hub=True), None
+    keys, number = places.find(text, member.parent_of_hub), None
     if not keys:
         front, _, end = text.strip().rstrip("/").replace("\\", "/").rpartition("/")
         if front and (label := label_of(end.partition(".")[0])):  # it names a checkpoint of its parent
-            keys, number = places.find(front, of_hub=True), label.number
+            keys, number = places.find(front), label.number
     if found.key in keys:  # a copy saved again calls itself its parent
         keys.remove(found.key)
         if not keys:

@@ -16,7 +16,7 @@ class Member:
     """A member of a survey before parents are known: its parent as its source calls it, its epochs by number."""
 
     found: Found
-    parent: str | None
+    parent_of_hub: bool = False
     of_number: dict[int, int] = field(default_factory=dict)
 
 
@@ -38,7 +38,7 @@ def make(model: Model, facts: Facts, told: dict[int, int]) -> Member:
     if facts.get("architecture", "heads") is None:
         found.notes.append("nothing beside its weights says how many attention heads it has")
     numbers = {c.label.number: epoch for epoch, c in zip(epochs, model.checkpoints, strict=True) if c.label}
-    return Member(found, facts.parent, numbers)
+    return Member(found, facts.parent_of_hub, numbers)
 
 
 def _epochs(model: Model, facts: Facts, told: dict[int, int]) -> list[int]:

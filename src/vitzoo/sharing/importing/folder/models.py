@@ -29,17 +29,20 @@ class Checkpoint:
 
 @dataclass
 class Model:
-    """A model: its place, its name, its checkpoints by rising number, and the folder that describes it, if one does."""
+    """A model: its place, its name, its checkpoints by rising number.
+
+    ``homes`` are the folders whose config and card are its own, the nearest to the model as a whole first.
+    """
 
     key: str
     name: str
     checkpoints: list[Checkpoint]
-    home: Folder | None
+    homes: tuple[Folder, ...] = ()
     notes: list[str] = field(default_factory=list)
 
-    @property
-    def has_config(self) -> bool:
-        return self.home is not None and CONFIG in self.home.others
+    def home_of(self, name: str) -> Folder | None:
+        """Return the folder that has a file of this name beside the model, ``None`` if none has."""
+        return next((home for home in self.homes if name in home.others), None)
 
 
 @dataclass
@@ -116,9 +119,7 @@ def _trajectory(folder: Folder, checkpoints: list[Checkpoint], models: Models) -
         else:
             kept[label.number] = checkpoint
     ordered = [kept[number] for number in sorted(kept)]
-    described = [folder, ordered[-1].folder]
-    home = next((place for place in described if CONFIG in place.others), folder)
-    return Model(folder.key or ".", folder.name, ordered, home)
+    return Model(folder.key or ".", folder.name, ordered, (folder, ordered[-1].folder))
 
 
 def _inside(checkpoint: Folder, models: Models) -> None:
@@ -143,7 +144,7 @@ def _described(folder: Folder, own: dict[str, File], models: Models) -> None:
         reason = "is one of several files of weights beside one config, and none has the name of the model's own"
         models.unplaced += many.unplaced([file_key(folder, other) for other in own], reason, model=True)
         return
-    model = Model(folder.key or ".", folder.name, [Checkpoint(own[name], folder)], folder)
+    model = Model(folder.key or ".", folder.name, [Checkpoint(own[name], folder)], (folder,))
     if rest := [other for other in own if other != name]:
         model.notes.append(f"{', '.join(rest[:3])} beside {name} {'is' if len(rest) == 1 else 'are'} not read")
     models.found.append(model)
@@ -159,8 +160,9 @@ def _loose(folder: Folder, own: dict[str, File], models: Models) -> None:
         stem = _stem(name)
         if stem in twins and not name.endswith(".safetensors"):
             continue
-        home = folder if only and stem in ANONYMOUS and folder.key else None
-        model = Model(file_key(folder, name), folder.name if home else stem, [Checkpoint(file, folder)], home)
+        anonymous = only and stem in ANONYMOUS and bool(folder.key)
+        homes = (folder,) if anonymous else ()
+        model = Model(file_key(folder, name), folder.name if anonymous else stem, [Checkpoint(file, folder)], homes)
         if rest := [other for other in own if other != name and _is_twin(other, name)]:
             model.notes.append(f"{', '.join(rest)} is taken for the same weights as {name} and not read")
         models.found.append(model)

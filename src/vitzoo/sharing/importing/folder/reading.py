@@ -60,12 +60,13 @@ def _describe(found: list[Model], result: Survey) -> list[tuple[Model, Facts]]:
     described = []
     for model in found:
         try:
-            facts = configs.read(model.home) if model.home and model.has_config else Facts()
+            home = model.home_of(models.CONFIG)
+            facts = configs.read(home) if home else Facts()
         except InputError as error:
             result.unplaced.append(Unplaced(model.key, str(error).rstrip("."), model=True))
             continue
-        if model.home:
-            card.add(facts, model.home)
+        if home := model.home_of(card.README):
+            card.add(facts, home)
         described.append((model, facts))
     return described
 
@@ -92,8 +93,8 @@ def _rows(folder: tree.Folder, given: Path | None, places: Places, result: Surve
 
 def _others(folder: tree.Folder, found: list[Model], read: Sheet | None) -> list[Unplaced]:
     """Count the plain files that were of no use."""
-    used = {models.file_key(m.home, name) for m in found if m.home for name in _READ if name in m.home.others}
-    used |= {models.file_key(c.folder, name) for m in found for c in m.checkpoints for name in _READ}
+    homes = [home for model in found for home in (*model.homes, *(c.folder for c in model.checkpoints))]
+    used = {models.file_key(home, name) for home in homes for name in _READ}
     used |= set(TABLES) if read else set()
     waiting, places = [folder], []
     while waiting:

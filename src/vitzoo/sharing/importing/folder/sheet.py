@@ -117,7 +117,7 @@ def _factor(of: Meaning, value: Any, facts: Facts) -> tuple[tuple[str, str], Any
 
 def _set_parent(facts: Facts, value: Any) -> None:
     if isinstance(value, str) and value.strip().lower() not in _NO_PARENT:
-        facts.parent = value.strip()
+        facts.parent, facts.parent_of_hub = value.strip(), False
 
 
 def _declare(facts: Facts, sheet: Sheet, rows: Sequence[int]) -> None:
