@@ -1,12 +1,12 @@
 """``vitzoo compare``: two members of a zoo, by every measure of pairs."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable, sparkline
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def compare(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     a: Annotated[str, typer.Argument(help="A member: any unique part of its name or id.")],
     b: Annotated[str, typer.Argument(help="Another member.")],
     epoch: Annotated[int | None, typer.Option(min=0, help="Epoch of both. Default: the last of each.")] = None,

@@ -1,17 +1,17 @@
 """``vitzoo curvature``: how sharply the loss curves at members."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import count, print_json, print_table
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 
 
 def curvature(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     where: Annotated[
         str, typer.Option(metavar="SQL", help="Boolean expression over the columns that chooses members.")
     ] = "stage = 'finetuning'",

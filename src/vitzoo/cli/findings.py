@@ -1,12 +1,12 @@
 """``vitzoo findings``: the paper's claims, tested on a zoo."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ MARKS = {"holds": "✓", "does not hold": "✗", "cannot be tested": "·"}
 
 
 def findings(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     refine: Annotated[
         str | None,
         typer.Option(metavar="SQL", help='Fine-tuned members that count; the paper: "test_acc > 0.65". Default: all.'),

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vitzoo.cli.places import ZooDirectory
+
 if TYPE_CHECKING:
     from vitzoo.zoo import Zoo
 
 
 def grow(
     blueprint: Annotated[str, typer.Argument(help="A blueprint file, or a preset: nano, tiny-cifar, paper, …")],
-    zoo: Annotated[Path, typer.Option("--zoo", help="Directory of the zoo; made if it is not there.")],
+    zoo: ZooDirectory,
     overrides: Annotated[
         list[str] | None, typer.Option("--set", help="Change a field: finetuning.hyperparameters.epochs=2")
     ] = None,

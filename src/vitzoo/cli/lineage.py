@@ -8,6 +8,7 @@ import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import count, print_json, print_table
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 from vitzoo.errors import IntegrityError
 
@@ -22,7 +23,6 @@ app = typer.Typer(help="Who descends from whom: show, check, recover, benchmark.
 SHOWN = 40  # lines of a tree before the rest is counted
 MADE_OF = 4  # ingredients of a merged member, likewise
 
-Zoo = Annotated[Path, typer.Argument(help="Directory of the zoo.")]
 Json = Annotated[bool, typer.Option("--json", help="Print every number as JSON.")]
 All = Annotated[bool, typer.Option("--all", help="Print every line of the trees.")]
 GraphML = Annotated[Path | None, typer.Option("--graphml", metavar="FILE", help="Write the graph as GraphML, too.")]
@@ -30,7 +30,7 @@ GraphML = Annotated[Path | None, typer.Option("--graphml", metavar="FILE", help=
 
 @app.command()
 def show(
-    zoo: Zoo,
+    zoo: ZooPlace,
     every: All = False,
     graphml: GraphML = None,
     base_models: Annotated[
@@ -44,7 +44,8 @@ def show(
     """
     from vitzoo.lineage import export
 
-    graph = measuring.Request(zoo).opened.lineage()
+    opened = measuring.Request(zoo).opened
+    graph = opened.lineage()
     if graphml:
         export.write_graphml(graph, graphml)
     if base_models:
@@ -54,14 +55,14 @@ def show(
         return
     members = graph.subgraph([name for name, kind in graph.nodes(data="kind") if kind == "member"])
     checkpoints = len(graph) - len(members)
-    print(f"{printable(zoo.name)}: {count(len(members))} members with {count(checkpoints)} checkpoints.\n")
+    print(f"{printable(opened.name)}: {count(len(members))} members with {count(checkpoints)} checkpoints.\n")
     merged = [name for name, stage in members.nodes(data="stage") if stage == "merging"]
     _print_forest(members.subgraph(set(members) - set(merged)), every)
     _print_merged(members, merged, every)
 
 
 @app.command()
-def check(zoo: Zoo, json: Json = False) -> None:
+def check(zoo: ZooPlace, json: Json = False) -> None:
     """Check the record against the weights.
 
     Is each member nearest to the parent that its record names? Exit code 4 if not.
@@ -82,7 +83,7 @@ def check(zoo: Zoo, json: Json = False) -> None:
 
 @app.command()
 def recover(
-    place: Annotated[Path, typer.Argument(help="A zoo, or a folder with safetensors files under timm's names.")],
+    place: Annotated[str, typer.Argument(help="A zoo, or a folder with safetensors files under timm's names.")],
     where: Annotated[str, typer.Option(metavar="SQL", help="Which checkpoints of a zoo.")] = "is_last",
     method: Annotated[str, typer.Option(help="How; `vitzoo lineage benchmark` compares them.")] = "spider",
     trees: Annotated[int, typer.Option(min=1, help="Number of trees, for methods that must be told.")] = 1,
@@ -99,9 +100,9 @@ def recover(
     from vitzoo.lineage.models import open_models
     from vitzoo.lineage.recover import recover as run
 
-    found = _models(place, where)
     request = measuring.Request(place)
     with request.waiting() as tell:
+        found = _models(request, where)
         case = Case(open_models(list(found.values())), trees, lambda done, total: tell("Reading weights", done, total))
         parents = run(case, method)
     names = list(found)
@@ -117,19 +118,19 @@ def recover(
     _print_forest(graph, every)
 
 
-def _models(place: Path, where: str) -> dict[str, Path]:
+def _models(request: measuring.Request, where: str) -> dict[str, Path]:
     """Name the models of a zoo or a folder."""
     from vitzoo.errors import InputError
     from vitzoo.lineage.models import find_models
-    from vitzoo.zoo.layout import WEIGHTS
+    from vitzoo.zoo.remote.address import is_address
 
-    if not (place / "zoo.json").exists():
+    place = Path(request.zoo)
+    if not is_address(request.zoo) and not (place / "zoo.json").exists():
         return find_models(place)
-    zoo = measuring.Request(place).opened
-    found = {f"{row['member']}@{row['epoch']}": zoo.path / row["path"] / WEIGHTS for row in zoo.rows(where)}
-    if not found:
-        raise InputError(f"{place} has no checkpoint where {where}.")
-    return found
+    rows = request.opened.rows(where)
+    if not rows:
+        raise InputError(f"{request.zoo} has no checkpoint where {where}.")
+    return dict(zip((f"{row['member']}@{row['epoch']}" for row in rows), request.opened.weights(rows), strict=True))
 
 
 def _print_forest(graph: "networkx.DiGraph", every: bool) -> None:
@@ -187,7 +188,7 @@ def _print_verdicts(verdicts: "Sequence[Verdict]", wrong: "Sequence[Verdict]") -
 
 @app.command()
 def benchmark(
-    zoo: Zoo,
+    zoo: ZooPlace,
     sets: Annotated[str, typer.Option("--sets", metavar="NAMES", help="Sets, with commas. Default: all.")] = "",
     methods: Annotated[str, typer.Option("--methods", metavar="NAMES", help="Methods. Default: all.")] = "",
     epochs: Annotated[str, typer.Option(help="Which epochs of a training: spread, first or drawn.")] = "spread",

@@ -2,12 +2,12 @@
 
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitzoo.cli.output import count, print_json, print_table, size
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable, value
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _PER_CHECKPOINT = re.compile(r"\b(epoch|is_last|from_epoch)\b")
 
 
 def ls(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     where: Annotated[str | None, typer.Option(metavar="SQL", help="Boolean expression over the columns.")] = None,
     columns: Annotated[str | None, typer.Option(metavar="A,B", help="Columns to show.")] = None,
     sort: Annotated[str | None, typer.Option(metavar="COLUMN", help="Order; '-lr' puts the largest first.")] = None,
@@ -74,7 +74,7 @@ def _about(zoo: "Zoo") -> dict[str, Any]:
     summary = zoo.catalogue().summary
     return {
         "zoo": zoo.name,
-        "path": str(zoo.path),
+        "path": zoo.place,
         "licence": zoo.licence,
         "members": summary["members"],
         "checkpoints": summary["checkpoints"],

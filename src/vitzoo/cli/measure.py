@@ -1,12 +1,12 @@
 """``vitzoo measure``: predictions, statistics of weights, distances, quantiles."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json, print_table
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 from vitzoo.errors import InputError
 
@@ -19,7 +19,7 @@ ACROSS = 4  # groups beside each other in the terminal
 
 
 def measure(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     epochs: Annotated[str, typer.Option(help="last, all, or epochs such as 0,5,10.")] = "last",
     where: Annotated[str | None, typer.Option(metavar="SQL", help="Boolean expression over the columns.")] = None,
     by: Annotated[str, typer.Option(metavar="A,B", help="Columns to group the summary by.")] = "stage",

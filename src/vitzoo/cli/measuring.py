@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +15,7 @@ from vitzoo.cli.values import printable
 from vitzoo.errors import InputError, IntegrityError
 
 if TYPE_CHECKING:
+    from vitzoo.cli.waiting import Waiting
     from vitzoo.measures.collect import Tell
     from vitzoo.measures.inference import Places
     from vitzoo.measures.measurements import DataFrame, Measurements
@@ -58,20 +59,23 @@ def device_of(wish: str | None) -> str:
 class Request:
     """What a user asked to be measured, and how: one way for all commands."""
 
-    zoo: Path
+    zoo: str | Path
     data: Path | None = None
     cache: Path | None = None
     scope: str = "all"
     device: str | None = None
     where: str | None = None
     download: bool = False
+    _line: "Waiting | None" = field(default=None, init=False)
 
     @cached_property
     def opened(self) -> "Zoo":
         """The zoo."""
         import vitzoo
 
-        return vitzoo.open(self.zoo)
+        zoo = vitzoo.open(self.zoo)
+        zoo.files.tell = self._tell  # of a remote one, what is fetched
+        return zoo
 
     def measurements(self, merged: bool = False) -> "Measurements":
         """Measure the last checkpoints of finished members, merged ones too if so; InputError if there are none."""
@@ -101,11 +105,16 @@ class Request:
         """Show progress while something is done."""
         from vitzoo.cli.waiting import Waiting
 
-        line = Waiting()
+        self._line = line = Waiting()
         try:
             yield line.take
         finally:
+            self._line = None
             line.close()
+
+    def _tell(self, what: str, done: int, total: int) -> None:
+        if self._line is not None:
+            self._line.take(what, done, total)
 
     def _how(self) -> dict[str, Any]:
         from vitzoo.measures import scopes

@@ -8,6 +8,7 @@ import typer
 
 from vitzoo.cli.measuring import Cache, Data, Device, Request, Scope, exit_code
 from vitzoo.cli.output import count, print_json, size
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 from vitzoo.errors import InputError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def report(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     out: Annotated[
         Path | None,
         typer.Option(help="Directory to write to. Default: reports/ and the zoo's name.", show_default=False),

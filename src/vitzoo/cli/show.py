@@ -1,11 +1,11 @@
 """``vitzoo show``: one member: its recipe, where it comes from and what came of it, its curve."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vitzoo.cli.output import count, print_json, print_table
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable, sparkline, value
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ CURVE = ("train_loss", "train_acc", "test_loss", "test_acc", "train_acc_clean", 
 
 
 def show(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     member: Annotated[str, typer.Argument(help="Name or id, or a beginning or end of it.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON: everything, exact numbers.")] = False,
 ) -> None:
@@ -31,6 +31,8 @@ def show(
     print(f"{found.name}: {found.stage}, {found.status}, {_epochs(found)}.")
     print(f"{'Merge' if found.merge else 'Recipe'} {found.id}")
     _print_recipe(found.recipe)
+    if found.imported:
+        _print_imported(found.imported)
     _print_lineage(found)
     _print_curve(found.curve())
 
@@ -43,7 +45,7 @@ def describe(member: "Member") -> dict[str, Any]:
         "id": member.id,
         "stage": member.stage,
         "status": member.status,
-        "path": str(member.path),
+        "path": member.place,
         "parent": checkpoints[0].manifest["parent"] if checkpoints else member.config["parent"],
         "ancestors": [other.name for other in ancestors(member)],
         "merge": member.merge,
@@ -51,6 +53,7 @@ def describe(member: "Member") -> dict[str, Any]:
         "children": [{"name": c.name, "id": c.id, "status": c.status} for c in member.children()],
         "checkpoints": [{"epoch": c.epoch, "sha256": c.sha256} for c in checkpoints],
         "recipe": member.recipe,
+        "imported": member.imported,
         "curve": member.curve(),
     }
 
@@ -82,6 +85,15 @@ def _print_recipe(recipe: dict[str, Any]) -> None:
         told = {name.removeprefix("checkpoints_"): v for name, v in flat.items() if v is not None}
         cells.append((group, " · ".join(f"{printable(name)} {value('', v)}" for name, v in told.items()) or "none"))
     print_table("", ("Group", "Factors"), cells)
+
+
+def _print_imported(imported: dict[str, Any]) -> None:
+    """Say where a member comes from, and what was odd there."""
+    declared = (
+        f"; {count(len(imported['declared']))} declared values: --json shows them" if imported["declared"] else ""
+    )
+    print(f"Imported from {printable(imported['key'])} (layout {printable(imported['layout'])}{declared})")
+    print("\n".join(f"  {printable(note)}" for note in imported["notes"]) + "\n")
 
 
 def _print_lineage(member: "Member") -> None:

@@ -1,12 +1,12 @@
 """``vitzoo similarity``: how alike members represent the same images."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json, print_table
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ MOST = 8  # members beside each other in the terminal
 
 
 def similarity(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     where: Annotated[
         str, typer.Option(metavar="SQL", help="Boolean expression over the columns that chooses members.")
     ] = "stage = 'pretraining'",

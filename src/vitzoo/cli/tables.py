@@ -9,6 +9,7 @@ import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json
+from vitzoo.cli.places import ZooPlace
 from vitzoo.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ SUFFIX = {Format.md: ".md", Format.csv: ".csv", Format.json: ".json", Format.lat
 
 
 def tables(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     table: Annotated[
         list[str] | None, typer.Option(metavar="N", help="1, 2, 6, 7 or 8; may be repeated. Default: all.")
     ] = None,

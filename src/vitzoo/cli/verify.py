@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitzoo.cli.output import count, print_json, size
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 from vitzoo.cli.waiting import Waiting
 from vitzoo.errors import IntegrityError
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def verify(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     deep: Annotated[bool, typer.Option("--deep/--quick", help="Read and hash every byte, or look at sizes.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:

@@ -83,7 +83,7 @@ def _fitting(zoo: Zoo, where: str, along: bool) -> Choice:
     selection = select(zoo, ALL if every else LAST, where, GROWN)
     rows = [row for row in selection.rows if row["epoch"] > 0 or not along]
     if not rows:
-        raise InputError(f"{zoo.path} has no finished member where {where}. `vitzoo ls --where` shows what fits.")
+        raise InputError(f"{zoo.place} has no finished member where {where}. `vitzoo ls --where` shows what fits.")
     return Choice([selection.checkpoint(row) for row in rows], selection.left_out)
 
 

@@ -55,5 +55,5 @@ def _factors(zoo: Zoo) -> tuple[list[Factor], list[Factor]]:
     from vitzoo.blueprint import expand, factors, load
     from vitzoo.zoo.layout import BLUEPRINT
 
-    recipes = expand(load(zoo.path / BLUEPRINT))
+    recipes = expand(load(zoo.files.near(zoo.path / BLUEPRINT)))
     return factors.generating(*recipes), factors.constants(*recipes)

@@ -1,6 +1,5 @@
 """``vitzoo merge across``: models of different trees aligned, averaged, judged, and kept in the zoo."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from vitzoo.cli import measuring
 from vitzoo.cli.merge import options
 from vitzoo.cli.output import percent, print_json, print_table
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ SHOWN = 12  # points between more than two models
 
 
 def across(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     method: Annotated[str, typer.Option(help="How; --method list names all.")] = "learned",
     member: options.Member = None,
     where: options.Where = None,
@@ -42,9 +42,11 @@ def across(
     from vitzoo.merging.ingredients import choose
     from vitzoo.zoo.layout import check_name
 
-    if name:
-        check_name(name)  # before anything is computed
     request = measuring.Request(zoo, data, cache, where=where, download=download)
+    if save or name:  # what would fail at last fails before anything is computed
+        request.opened.files.check_here("given a merged member")
+    if name:
+        check_name(name)
     choice = choose(request.opened, "uniform", member or [], where)
     place = site(choice.checkpoints, measuring.places(data, cache, download))
     with request.waiting() as tell:

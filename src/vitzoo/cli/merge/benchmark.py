@@ -1,17 +1,17 @@
 """``vitzoo merge benchmark``: every method of merging across trees on sets of models, as one table."""
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json, print_table
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 
 
 def benchmark(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     method: Annotated[list[str] | None, typer.Option("--method", help="Only these; several times.")] = None,
     draws: Annotated[int, typer.Option(min=1, help="Sets of each kind: other models, order and seed.")] = 3,
     kind: Annotated[list[str] | None, typer.Option("--set", help="Only sets of this kind; several times.")] = None,

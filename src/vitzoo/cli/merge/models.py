@@ -1,6 +1,5 @@
 """``vitzoo merge models``: one model made of several of one lineage, judged beside them, and kept in the zoo."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from vitzoo.cli import measuring
 from vitzoo.cli.merge import options
 from vitzoo.cli.output import count, percent, print_json, print_table
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 from vitzoo.errors import InputError
 
@@ -18,7 +18,7 @@ SHOWN = 12  # ingredients before the rest is counted
 
 
 def models(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     method: Annotated[str, typer.Option(help="How; --method list names all and their settings.")],
     member: options.Member = None,
     where: options.Where = None,
@@ -44,9 +44,11 @@ def models(
     from vitzoo.merging.models import merge, store
     from vitzoo.zoo.layout import check_name
 
-    if name:
-        check_name(name)  # before anything is computed
     request = measuring.Request(zoo, data, cache, device=device, where=where, download=download)
+    if save or name:  # what would fail at last fails before anything is computed
+        request.opened.files.check_here("given a merged member")
+    if name:
+        check_name(name)
     places, computed_on = measuring.places(data, cache, download), measuring.device_of(device)
     with request.waiting() as tell:
         found = merge(request.opened, places, method, member or [], where, _settings(assign), computed_on, tell)

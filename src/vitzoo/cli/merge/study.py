@@ -7,6 +7,7 @@ import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import count, print_json, print_table
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ COLUMNS = ("n", "mean of them", "best of them", "average", "− mean, pp", "bett
 
 
 def study(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     last: Annotated[int, typer.Option(min=2, metavar="K", help="Checkpoints in an average over epochs.")] = 5,
     out: Annotated[
         Path | None,

@@ -69,7 +69,7 @@ def configurations(zoo: Zoo, where: str | None = None) -> list[list[Row]]:
     alone = [rows for rows in groups.values() if len({row["parent_member"] for row in rows}) == len(rows)]
     most = max((len(rows) for rows in alone), default=0)
     if most < 2:
-        raise InputError(f"{zoo.path} has no two backbones that were fine-tuned alike, so there is nothing to merge.")
+        raise InputError(f"{zoo.place} has no two backbones that were fine-tuned alike, so there is nothing to merge.")
     found = [rows for rows in alone if len(rows) == most]
     return sorted(found, key=lambda rows: -float(np.mean([row["test_acc"] for row in rows])))
 
@@ -128,7 +128,7 @@ def benchmark(
     every = list(draws(rows, count))
     known = list(dict.fromkeys(draw.kind for draw in every))
     if unknown := [kind for kind in kinds if kind not in known]:
-        raise InputError(f"{zoo.path} has no sets {unknown[0]!r}; it has {', '.join(map(repr, known))}.")
+        raise InputError(f"{zoo.place} has no sets {unknown[0]!r}; it has {', '.join(map(repr, known))}.")
     every = [draw for draw in every if draw.kind in (kinds or known)]
     total, done = len(every) * len(methods), itertools.count(1)
 

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from vitzoo.errors import InputError, IntegrityError, VitzooError
-from vitzoo.zoo.remote.address import Address
+from vitzoo.zoo.remote.address import Address, on_hub
 from vitzoo.zoo.remote.server import Server
 
 CHUNK = 4 << 20  # bytes asked for at once
@@ -74,6 +74,16 @@ class Place:
         """Return what identifies the versions of files, ``None`` where the server does not say; errors as ``get``."""
         with ThreadPoolExecutor(len(paths)) as pool:
             return list(pool.map(self._version, paths))
+
+    def how_to_copy(self) -> str:
+        """Return a clause that names a command, where there is one, that copies all of it to a directory DIR."""
+        if self.address.scheme == "s3":
+            return f", for example by `aws s3 sync {self.address} DIR`"
+        if self.address.scheme != "hf":
+            return ""
+        wanted = on_hub(self.address)
+        only = f" --include '{wanted.folder}/*'" if wanted.folder else ""
+        return f", for example by `hf download {wanted.repository} --repo-type dataset --local-dir DIR{only}`"
 
     def _version(self, path: str) -> str | None:
         with self._told(path), self._room:

@@ -136,8 +136,8 @@ class Remote:
 
     def check_here(self, deed: str) -> None:
         raise InputError(
-            f"{self.place} is on a server and only read, so it cannot be {deed} from here. Copy it to a directory, and "
-            "give that."
+            f"{self.place} is on a server and only read, so it cannot be {deed} from here. Copy it to a directory"
+            f"{self._server.how_to_copy()}, and give that."
         )
 
     def _rest(self, checkpoint: "Checkpoint", begin: int, end: int) -> bytes:
