@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vitzoo.cli import measuring
-from vitzoo.cli.output import count, print_json, size
+from vitzoo.cli.output import print_json, size
 from vitzoo.cli.values import printable
 from vitzoo.errors import InputError
 
@@ -50,8 +50,10 @@ def export(
 
 
 def _print(found: "Result") -> None:
-    amount = f"{_several(found.checkpoints, 'checkpoint')} of {_several(found.members, 'member')}"
-    what = f"{_several(found.files, 'file')}, {size(found.bytes)}"
+    from vitzoo.sharing.exporting.contract import several
+
+    amount = f"{several(found.checkpoints, 'checkpoint')} of {several(found.members, 'member')}"
+    what = f"{several(found.files, 'file')}, {size(found.bytes)}"
     if found.written:
         print(f"Exported {amount} to {printable(found.out)}: {what}.")
     else:
@@ -60,10 +62,6 @@ def _print(found: "Result") -> None:
         print(printable(note))
     if found.written:
         print(f"{printable(found.out)}/README.md says how to use it, provenance.json where it comes from.")
-
-
-def _several(number: int, what: str) -> str:
-    return f"{count(number)} {what}{'' if number == 1 else 's'}"
 
 
 def _epochs(text: str) -> "Epochs":

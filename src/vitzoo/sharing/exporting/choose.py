@@ -19,7 +19,7 @@ def choose(zoo: Zoo, where: str | None = None, epochs: Epochs = LAST, part: str 
     chosen = select(zoo, epochs, where)
     if not chosen.rows:
         why = f" Left out: {chosen.left_out[0]}." if chosen.left_out else ""
-        raise InputError(f"{zoo.path} has no checkpoint that fits, so there is nothing to export.{why}")
+        raise InputError(f"{zoo.place} has no checkpoint that fits, so there is nothing to export.{why}")
     items = []
     for row in chosen.rows:
         name, epoch = row["member"], row["epoch"]
@@ -35,5 +35,5 @@ def _check_apart(folders: Iterable[str], zoo: Zoo) -> None:
     for folder in folders:
         if (other := seen.setdefault(folder.casefold(), folder)) is not folder:
             raise IntegrityError(
-                f"{zoo.path} has {other!r} and {folder!r}, which differ in case at most. Run `vitzoo verify`."
+                f"{zoo.place} has {other!r} and {folder!r}, which differ in case at most. Run `vitzoo verify`."
             )

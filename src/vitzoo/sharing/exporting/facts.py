@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from vitzoo.sharing.exporting.contract import Exporter, Item, Order
+from vitzoo.measures.selection import ALL, LAST, Epochs
+from vitzoo.sharing.exporting.contract import Exporter, Item, Order, several
 
 if TYPE_CHECKING:
     from vitzoo.zoo import Zoo
@@ -63,10 +64,8 @@ def readme(order: Order, exporter: Exporter, notes: Sequence[str], kept: Sequenc
     """Write the README of an export."""
     from vitzoo.analysis.tables.escape import markdown  # only here: it comes with the tables
 
-    zoo, members = order.zoo, len(order.members)
-    amount = (
-        f"{len(order.items):,} checkpoint{'s' * (len(order.items) != 1)} of {members:,} member{'s' * (members != 1)}"
-    )
+    zoo = order.zoo
+    amount = f"{several(len(order.items), 'checkpoint')} of {several(len(order.members), 'member')}"
     lines = [
         f"# {markdown(zoo.name)}, exported to {exporter.name}",
         "",
@@ -88,13 +87,18 @@ def readme(order: Order, exporter: Exporter, notes: Sequence[str], kept: Sequenc
 
 
 def _choice(order: Order, markdown: Any) -> list[str]:
-    epochs = order.epochs if isinstance(order.epochs, str) else ", ".join(map(str, order.epochs))
-    said = [f"Chosen were epochs: {epochs}{f'; condition: {markdown(order.where)}' if order.where else ''}."]
+    said = [f"Chosen: {_epochs(order.epochs)}{f', where {markdown(order.where)}' if order.where else ''}."]
     if order.left_out:
         said += ["", "Left out:", "", *(f"* {markdown(str(out))}" for out in order.left_out[:SHOWN])]
     if len(order.left_out) > SHOWN:
         said.append(f"* {len(order.left_out) - SHOWN:,} more; `{PROVENANCE}` lists all.")
     return said
+
+
+def _epochs(epochs: Epochs) -> str:
+    if isinstance(epochs, str):
+        return {LAST: "the last epoch of every finished member", ALL: "every epoch that was kept"}[epochs]
+    return f"epochs {', '.join(map(str, epochs))} of every finished member"
 
 
 def _edge(row: Mapping[str, Any], name: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import IntegrityError
+from vitzoo.zoo import regular
 from vitzoo.zoo.layout import MANIFEST, WEIGHTS
 from vitzoo.zoo.strict_json import REMEDY
 
@@ -32,6 +33,8 @@ def link(checkpoint: "Checkpoint", target: Path) -> bool:
     IntegrityError if the file is no plain file of the size that its manifest gives.
     """
     source = checkpoint.path / WEIGHTS
+    if checkpoint.file() != source:  # a remote zoo's: what is kept of it belongs to others, too
+        return False
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:  # another disk, a file system without links, too many names, somebody else's file
@@ -44,12 +47,10 @@ def link(checkpoint: "Checkpoint", target: Path) -> bool:
 
 def copy(checkpoint: "Checkpoint", target: Path) -> None:
     """Copy a checkpoint's weights; IntegrityError if their digest is not that of its manifest."""
-    source, digest = checkpoint.path / WEIGHTS, hashlib.sha256()
-    try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise IntegrityError(f"{source} cannot be opened: {error.strerror}. {REMEDY}.") from error
-    with os.fdopen(descriptor, "rb", buffering=0) as read, target.open("xb", buffering=0) as written:
+    source, digest = checkpoint.file(), hashlib.sha256()
+    with regular.opened(source) as descriptor:
+        own = os.dup(descriptor)  # beyond this block, which takes any failure for one to read
+    with os.fdopen(own, "rb", buffering=0) as read, target.open("xb", buffering=0) as written:
         while chunk := read.read(CHUNK):
             digest.update(chunk)
             write_all(written.fileno(), chunk)

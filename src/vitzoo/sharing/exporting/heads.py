@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from vitzoo.sharing.exporting.contract import Item, Order
-from vitzoo.sharing.exporting.model import HEAD, Model, model_of
+from vitzoo.sharing.exporting.model import Model, model_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     Tensors = dict[str, np.ndarray]
 
 FILE = "head.safetensors"
+HEAD = "head."  # how names of its tensors begin
 README = """\
 # {name}, epoch {epoch}
 

@@ -1,7 +1,7 @@
 """Target ``huggingface``: a directory for each checkpoint that transformers' ``from_pretrained`` opens.
 
-With a linear head it is a ``ViTForImageClassification``. With an MLP head it is a ``ViTModel`` without pooler and the
-head beside it, because that class has none; so is a member without a head.
+With a linear head it is a ``ViTForImageClassification``. With an MLP head, which that class has not, it is a
+``ViTModel`` without pooler and the head beside it.
 """
 
 from pathlib import Path
@@ -27,9 +27,9 @@ USAGE = """\
 Every directory is a model of transformers, with the preparation of its images:
 
 ```python
-from transformers import AutoImageProcessor, {kind}
+from transformers import AutoImageProcessor, ViTForImageClassification
 
-model = {kind}.from_pretrained("{folder}"{options})
+model = ViTForImageClassification.from_pretrained("{folder}")
 processor = AutoImageProcessor.from_pretrained("{folder}")
 ```
 """
@@ -52,7 +52,7 @@ def config(model: Model) -> dict[str, Any]:
     """Return what transformers reads of config.json: the keys of its ``ViTConfig``."""
     arch = model.arch
     return {
-        "architectures": ["ViTForImageClassification" if _has_classifier(model) else "ViTModel"],
+        "architectures": ["ViTModel" if model.mlp else "ViTForImageClassification"],
         "model_type": "vit",
         **_sizes(arch),
         "hidden_act": "gelu",
@@ -62,7 +62,7 @@ def config(model: Model) -> dict[str, Any]:
         "layer_norm_eps": 1e-6,
         "qkv_bias": True,
         "encoder_stride": arch.patch_size,
-        **(_outputs(model) if _has_classifier(model) else {}),
+        **({} if model.mlp else _outputs(model)),
     }
 
 
@@ -116,21 +116,13 @@ def write(order: Order, folder: Path, tell: Tell) -> tuple[str, ...]:
 def usage(order: Order) -> str:
     """Say how a directory is opened, and a head put on."""
     stock, mlp = heads.examples(order)
-    said = []
-    if stock:
-        classifier = _has_classifier(model_of(stock.checkpoint.member))
-        kind, options = ("ViTForImageClassification", "") if classifier else ("ViTModel", ", add_pooling_layer=False")
-        said.append(USAGE.format(folder=stock.folder, kind=kind, options=options))
+    said = [USAGE.format(folder=stock.folder)] if stock else []
     return "\n".join(said + ([heads.usage(put_on(mlp, mlp.folder))] if mlp else []))
 
 
 def put_on(item: Item, folder: str) -> str:
     """Return Python that opens an exported backbone and puts its MLP head on."""
     return PUT_ON.format(folder=folder, layers=heads.layers(model_of(item.checkpoint.member)))
-
-
-def _has_classifier(model: Model) -> bool:
-    return model.outputs > 0 and not model.mlp
 
 
 def _sizes(arch: "Backbone") -> dict[str, int]:

@@ -16,8 +16,8 @@ from vitzoo.measures.selection import name_of
 from vitzoo.sharing.exporting import files
 from vitzoo.sharing.exporting.contract import Exporter, Item, Order, Survey, Tell
 from vitzoo.sharing.exporting.each import each
-from vitzoo.sharing.exporting.model import HEAD
-from vitzoo.zoo import safetensors_io
+from vitzoo.sharing.exporting.heads import HEAD
+from vitzoo.sharing.exporting.surveying import read_ahead
 from vitzoo.zoo.layout import WEIGHTS
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def tensor(row, name):
 
 def survey(order: Order, tell: Tell) -> Survey:
     """Check that all checkpoints have tensors of one shape, whose values float32 holds exactly."""
+    read_ahead(order)
     first = _shapes(order.items[0], order.part)
     for done, item in enumerate(order.items, 1):
         shapes = _shapes(item, order.part)
@@ -88,22 +89,23 @@ def usage(order: Order) -> str:
 
 def _shapes(item: Item, part: str) -> "Shapes":
     """Return the shapes of a part's tensors in the file's order. InputError if there are none, or not of floats."""
-    path = item.checkpoint.path / WEIGHTS
     slots = {
         name: slot
-        for name, slot in safetensors_io.read_header(path).items()
+        for name, slot in item.checkpoint.header().items()
         if part == "model" or name.startswith(HEAD) == (part == "head")
     }
     if not slots:
-        raise InputError(f"{name_of(item.row)} has no {part}. Narrow the condition, or take another --part.")
+        raise InputError(f"{name_of(item.row)}, has no {part}. Narrow the condition, or take another --part.")
     for name, slot in slots.items():
         if slot.dtype not in EXACT:
-            raise InputError(f"{path}, tensor {name!r}: float32 does not hold all values of {slot.dtype}.")
+            raise InputError(
+                f"{item.checkpoint.place}/{WEIGHTS}, tensor {name!r}: float32 does not hold all values of {slot.dtype}."
+            )
     return {name: slot.shape for name, slot in slots.items()}
 
 
 def _refuse(a: "Shapes", b: "Shapes", first: Item, other: Item) -> None:
-    """InputError names the first tensor that two checkpoints do not have alike, or says that their order differs."""
+    """InputError names the first tensor that two checkpoints do not have alike; their order may differ."""
     for name in {**a, **b}:
         if a.get(name) != b.get(name):
             raise InputError(
@@ -111,10 +113,6 @@ def _refuse(a: "Shapes", b: "Shapes", first: Item, other: Item) -> None:
                 f"{name_of(first.row)}, and {_said(b.get(name))} in {name_of(other.row)}. Narrow --where, or take "
                 "--part backbone."
             )
-    raise InputError(
-        f"A matrix needs tensors in one order, which {name_of(first.row)}, and {name_of(other.row)}, do not share. "
-        "Narrow --where."
-    )
 
 
 def _said(shape: tuple[int, ...] | None) -> str:

@@ -4,6 +4,7 @@ Whoever fills one holds a lock on it, which ends with the process; so what a kil
 another one is filling, and the next export to the same place removes it.
 """
 
+import ctypes
 import fcntl
 import os
 import re
@@ -38,13 +39,27 @@ def staged(out: Path) -> Iterator[Path]:
         folder, lock = _locked(out)
         try:
             yield folder
-            os.sync()  # one call for thousands of files, before the name that says they are complete
+            _sync(folder)  # before the name that says it is complete
             folder.rename(out)
             atomic.sync_directory(out.parent)
         finally:
             atomic.discard(folder)
             if lock is not None:
                 os.close(lock)
+
+
+def _sync(folder: Path) -> None:
+    """Make all files of a folder survive a power cut: one call for the disk it is on, rather than one for each file."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+        if syncfs is None:  # not Linux
+            os.sync()
+        elif syncfs(descriptor):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(folder))
+    finally:
+        os.close(descriptor)
 
 
 def _locked(out: Path) -> tuple[Path, int | None]:

@@ -1,38 +1,47 @@
 """What an export of models will be, from configs and headers: sizes, and that every file is the model of its config."""
 
-from vitzoo.sharing.exporting.contract import Order, Survey, Tell
-from vitzoo.sharing.exporting.model import model_of
-from vitzoo.zoo import safetensors_io
-from vitzoo.zoo.layout import WEIGHTS
+from vitzoo.sharing.exporting.contract import Order, Survey, Tell, several
+from vitzoo.sharing.exporting.model import Model, model_of
 
 SMALL = 4_000  # bytes of a small file, about
+WHOLE = 2  # files of the export as a whole
 
 
 def survey_models(order: Order, tell: Tell, files: int) -> Survey:
     """Check that every checkpoint is a model; ``files`` is how many a directory gets, two more with an MLP head."""
-    done, total, size, mlp, contrastive = 0, 2, 0, 0, 0
-    for items in order.members:
-        model = model_of(items[0].checkpoint.member)
+    read_ahead(order)
+    done, total, size = 0, WHOLE, 0
+    models = [model_of(items[0].checkpoint.member) for items in order.members]
+    for model, items in zip(models, order.members, strict=True):
         for item in items:
-            path = item.checkpoint.path / WEIGHTS
-            model.check(safetensors_io.read_header(path), path)
-            size += path.stat().st_size
+            size += model.check(item.checkpoint)
             total += files + 2 * model.mlp
             done += 1
             tell("Checking", done, len(order.items))
-        mlp += model.mlp
-        contrastive += _is_contrastive(model.recipe)
+    return Survey(total, size + SMALL * total, _notes(models))
+
+
+def read_ahead(order: Order) -> None:
+    """Have configs and headers on this machine, where a zoo is on another, before they are asked for one by one."""
+    files = order.zoo.files
+    files.ahead((lambda items=items: items[0].checkpoint.member.config for items in order.members), "Reading configs")
+    files.ahead((item.checkpoint.header for item in order.items), "Reading headers")
+
+
+def _notes(models: list[Model]) -> tuple[str, ...]:
     notes = []
-    if mlp:
+    if mlp := sum(model.mlp for model in models):
         notes.append(
-            f"{mlp:,} of {len(order.members):,} members have an MLP head, which no stock model has: they become the "
+            f"{mlp:,} of {several(len(models), 'member')} with an MLP head, which no stock model has: exported as the "
             "backbone without a head, the head in head.safetensors, and a README.md that says how to put it on."
         )
-    if contrastive:
-        notes.append(f"{contrastive:,} members were trained contrastively: the outputs of their heads are no classes.")
-    return Survey(total, size + SMALL * total, tuple(notes))
+    if contrastive := sum(_is_contrastive(model) for model in models):
+        notes.append(
+            f"{several(contrastive, 'member')} trained contrastively: the outputs of their heads are no classes."
+        )
+    return tuple(notes)
 
 
-def _is_contrastive(recipe: object) -> bool:
-    hyper = recipe.get("hyperparameters") if isinstance(recipe, dict) else None
+def _is_contrastive(model: Model) -> bool:
+    hyper = model.recipe.get("hyperparameters")
     return isinstance(hyper, dict) and hyper.get("task") == "contrastive"
