@@ -43,6 +43,7 @@ def import_(
     from vitzoo.cli.waiting import Waiting
     from vitzoo.errors import InputError
     from vitzoo.sharing.importing import layouts, run
+    from vitzoo.sharing.readme import write as write_readme
 
     survey = layouts.survey(source, layout, table, read_as)
     layouts.state_dataset(survey, dataset)
@@ -57,6 +58,7 @@ def import_(
         done = run.run(survey, zoo, wishes, waiting.take)
     finally:
         waiting.close()
+    write_readme(done.zoo)
     print_json(_done_json(done)) if json else _print_done(done, zoo)
     if any(place.model for place in done.left_out) or done.contradicted:
         raise typer.Exit(PARTIAL)
@@ -74,8 +76,7 @@ def _print_survey(survey: "Survey") -> None:
     without = [found for found in survey.members if found.stage == "finetuning" and found.parent is None]
     if without:
         print(f"{count(len(without))} fine-tuned members name no parent that is here; their weights are asked for it.")
-    notes = [f"{found.name}: {note}" for found in survey.members for note in found.notes]
-    _listed("note", notes)
+    _listed("note", _grouped(survey))
     _print_unplaced(survey.unplaced)
 
 
@@ -96,6 +97,16 @@ def _print_unplaced(unplaced: "list[Unplaced]") -> None:
     _listed("left out", lost)
     others = [place for place in unplaced if not place.model]
     _listed("not imported", [str(place) for place in others])
+
+
+def _grouped(survey: "Survey") -> list[str]:
+    """Return the notes on members, each once with the number of those it is on; the commonest first."""
+    names: dict[str, list[str]] = {}
+    for found in survey.members:
+        for note in found.notes:
+            names.setdefault(note, []).append(found.name)
+    often = sorted(names.items(), key=lambda item: -len(item[1]))
+    return [f"{note} ({of[0] if len(of) == 1 else f'{count(len(of))} members'})" for note, of in often]
 
 
 def _listed(what: str, lines: list[str]) -> None:

@@ -9,8 +9,11 @@ import typer
 
 from vitzoo.cli.compare import compare
 from vitzoo.cli.curvature import curvature
+from vitzoo.cli.export import export
+from vitzoo.cli.fetch import fetch
 from vitzoo.cli.findings import findings
 from vitzoo.cli.grow import grow
+from vitzoo.cli.import_ import import_
 from vitzoo.cli.lineage import app as lineage
 from vitzoo.cli.ls import ls
 from vitzoo.cli.measure import measure
@@ -40,6 +43,9 @@ app.command("measure")(measure)
 app.command("tables")(tables)
 app.command("findings")(findings)
 app.command("report")(report)
+app.command("import")(import_)
+app.command("export")(export)
+app.command("fetch")(fetch)
 app.command("compare")(compare)
 app.command("similarity")(similarity)
 app.command("curvature")(curvature)

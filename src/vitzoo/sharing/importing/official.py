@@ -49,6 +49,7 @@ def survey(root: Path, table: Path | None = None, by: str = "released") -> Surve
     """
     if table is not None:
         raise InputError(f"Members of this layout have their own configs; leave out the table {table}.")
+    declared.check_reading(by)
     found = Survey(NAME, root)
     trials = {}
     for place in _members(root, root, 0, found.unplaced):

@@ -53,10 +53,12 @@ def _ready(pool: Pool, file: File, root: Path, found: Found, in_place: bool) -> 
     known = found.recipe.get("architecture", {})
     if in_place and (as_it_lies := _as_it_lies(file.path, known)):
         return as_it_lies
-    converted: Converted = pool.convert(file.path, known)
+    place = file.path.relative_to(root).as_posix()
+    called = place.removeprefix(f"{found.key}/")
+    converted: Converted = pool.convert(file.path, known, called)
     if not converted.finite:
-        found.notes.append(f"{file.path.parent.name}/{file.path.name} has numbers that are not finite")
-    source = {"file": file.path.relative_to(root).as_posix(), **converted.source}
+        found.notes.append(f"{called} has numbers that are not finite")
+    source = {"file": place, **converted.source}
     return Ready(converted.path, converted.sha256, converted.size, source)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vitzoo.errors import InputError
+from vitzoo.sharing.names import augreg, huggingface
 
 #: Keys under which programs keep the weights in a larger checkpoint, the most telling first.
 NESTS = ("model_state_dict", "state_dict", "model_state", "model")
@@ -29,12 +30,8 @@ def to_timm(value: Any) -> Tensors:
     """
     state = strip(unwrap(value))
     if any(name.endswith(HUGGING_FACE) for name in state):
-        from vitzoo.sharing.names import huggingface
-
         return huggingface.to_timm(state)
     if AUGREG in state:
-        from vitzoo.sharing.names import augreg
-
         return augreg.to_timm(state)
     return state
 

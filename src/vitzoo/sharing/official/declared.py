@@ -54,8 +54,7 @@ def effective(config: Config, stage: str, by: str = "released") -> Groups:
 
     ``by`` is whose reading of the keys: the released code's, or the paper's text.
     """
-    if by not in READINGS:
-        raise InputError(f"{by!r} is no reading of a config; use {' or '.join(READINGS)}.{nearest(by, READINGS)}")
+    check_reading(by)
     task = _task(config, stage)
     groups: Groups = {"architecture": _architecture(config), "dataset": _dataset(config)}
     groups["augmentation"] = (
@@ -75,6 +74,12 @@ def effective(config: Config, stage: str, by: str = "released") -> Groups:
     }
     groups["hyperparameters"] = {"task": task, **_said(plain), **_regularisation(config, task, by)}
     return {name: group for name, group in groups.items() if group}
+
+
+def check_reading(by: str) -> None:
+    """InputError if that is no reading."""
+    if by not in READINGS:
+        raise InputError(f"{by!r} is no reading of a config; use {' or '.join(READINGS)}.{nearest(by, READINGS)}")
 
 
 def differences(config: Config, stage: str) -> list[str]:

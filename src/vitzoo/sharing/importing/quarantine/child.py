@@ -1,8 +1,8 @@
 """The process that converts: it reads jobs from stdin, one JSON line each, and answers with one line each on stdout.
 
 Started by ``pool`` as ``python -m vitzoo.sharing.importing.quarantine.child OUTBOX``; it writes into OUTBOX and nowhere
-else. A job is ``{"source", "target", "known"}``; the answer has the digests, shapes and whether all numbers are finite,
-or ``{"error"}``.
+else, and says when it is ready. A job is ``{"source", "target", "known"}``; the answer has the digests and whether all
+numbers are finite, or ``{"error"}``.
 """
 
 import hashlib
@@ -24,6 +24,8 @@ from vitzoo.sharing.names import convert
 from vitzoo.sharing.names.architecture import infer
 from vitzoo.zoo import safetensors_io
 
+READY = "ready"
+
 
 def main(outbox: Path) -> None:
     """Answer jobs until stdin ends."""
@@ -31,6 +33,7 @@ def main(outbox: Path) -> None:
     os.dup2(2, 1)  # what a library might print is no answer
     _warm_up(outbox)
     locks.no_effects(outbox)
+    print(READY, file=answers, flush=True)
     for line in sys.stdin:
         job = json.loads(line)
         try:
@@ -67,14 +70,14 @@ def _warm_up(outbox: Path) -> None:
     """Read a file of each kind, so that all that reading imports is there before nothing can be imported any more."""
     plain = {"w": torch.zeros(1), "half": torch.zeros(1, dtype=torch.bfloat16)}
     for legacy in (False, True):
-        path = outbox / "warm-up"
+        path = outbox / f"warm-up-{os.getpid()}"
         torch.save({"model": plain}, path, _use_new_zipfile_serialization=not legacy)
         reading.read(path)
         path.unlink()
     archive = io.BytesIO()
     np.savez(archive, w=np.zeros(1))
     for data in (archive.getvalue(), save(plain)):
-        path = outbox / "warm-up"
+        path = outbox / f"warm-up-{os.getpid()}"
         path.write_bytes(data)
         reading.read(path)
         path.unlink()

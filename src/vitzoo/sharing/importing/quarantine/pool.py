@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
-from vitzoo.errors import InputError
+from vitzoo.errors import InputError, VitzooError
 
 START = 120.0  # seconds a process may take to start, on a busy machine
 PATIENCE = 60.0  # seconds for a file, and
 SLOWEST = 5e6  # bytes a second on top
 Result = TypeVar("Result")
 CHILD = "vitzoo.sharing.importing.quarantine.child"
+READY = "ready"  # what it says when it is
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Pool:
     """Converts files in ``workers`` processes that write below ``outbox``; a context manager that ends them."""
 
     def __init__(self, outbox: Path, workers: int | None = None) -> None:
-        self.outbox = outbox
+        self.outbox = outbox.resolve()
         self.workers = workers or os.cpu_count() or 1
         self._threads = ThreadPoolExecutor(self.workers)
         self._local = threading.local()
@@ -58,17 +59,18 @@ class Pool:
         """Do something in one of the threads, each of which has a process to convert with."""
         return self._threads.submit(task, *arguments)
 
-    def convert(self, source: Path, known: Mapping[str, Any]) -> Converted:
-        """Convert a file, from one of the threads; InputError with the file's name if it holds no weights of a ViT."""
+    def convert(self, source: Path, known: Mapping[str, Any], called: str | None = None) -> Converted:
+        """Convert a file, from one of the threads. InputError, with what it is ``called``, if no ViT is in it."""
+        called = called or str(source)
         target = self.outbox / f"{next(self._numbers)}.safetensors"
         job = {"source": str(source.absolute()), "target": target.name, "known": dict(known)}
         try:
             answer = self._child().ask(job, PATIENCE + source.stat().st_size / SLOWEST)
         except OSError as error:
-            raise InputError(f"{source} cannot be read: {error.strerror}.") from error
+            raise InputError(f"{called} cannot be read: {error.strerror}.") from error
         if "error" in answer:
             target.unlink(missing_ok=True)
-            raise InputError(f"{source}: {answer['error'].rstrip('.')}.")
+            raise InputError(f"{called}: {answer['error'].rstrip('.')}.")
         return Converted(target, answer["sha256"], answer["size"], answer["source"], answer["finite"])
 
     def _child(self) -> "_Child":
@@ -90,39 +92,52 @@ class _Child:
             [sys.executable, "-P", "-m", CHILD, str(outbox)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             env=environment | {"OMP_NUM_THREADS": "1"},
             cwd=outbox,
         )
-        self._first = True
+        if self._line(START) != READY:
+            self._process.kill()
+            _, told = self._process.communicate()
+            last = told.decode(errors="replace").strip().splitlines()[-1:] or ["it was not ready in time"]
+            raise VitzooError(f"The process that reads foreign files could not start: {last[0][:200]}.")
+        stderr = self._process.stderr
+        assert stderr is not None
+        threading.Thread(
+            target=stderr.read, daemon=True
+        ).start()  # what it still says is not kept, and must not block it
 
     @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
     def ask(self, job: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        patience = seconds + (START if self._first else 0)
-        self._first = False
+        stdin = self._process.stdin
+        assert stdin is not None
         try:
             stdin.write(json.dumps(job).encode() + b"\n")
             stdin.flush()
-            ready, _, _ = select.select([stdout], [], [], patience)
-            line = stdout.readline() if ready else b""
+            line = self._line(seconds)
         except BrokenPipeError:
-            ready, line = True, b""
+            line = ""
         if line:
             return json.loads(line)
         self.end()
-        if not ready:
-            return {"error": f"reading it took more than {patience:.0f} s and was stopped"}
+        if line is None:
+            return {"error": f"reading it took more than {seconds:.0f} s and was stopped"}
         return {"error": f"the process that read it died (exit status {self._process.returncode})"}
+
+    def _line(self, seconds: float) -> str | None:
+        """Return the next line, an empty one if the process has died, ``None`` if there is none in time."""
+        stdout = self._process.stdout
+        assert stdout is not None
+        ready, _, _ = select.select([stdout], [], [], seconds)
+        return stdout.readline().decode().strip() if ready else None
 
     def end(self) -> None:
         self._process.kill()
         self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             if pipe is not None:
                 with suppress(BrokenPipeError):
                     pipe.close()
