@@ -17,6 +17,7 @@ def _grid(text: str) -> bytes:
 
 
 SEEDS = "[" + ", ".join(map(str, range(400))) + "]"
+MORE = f"hyperparameters.batch_size: {SEEDS}"
 
 YAML: Cases = {
     "nothing": (b"", B, "is empty"),
@@ -55,8 +56,7 @@ VALUES: Cases = {
     "merge-key": (_with("dataset: digits", "<<: {dataset: digits}"), B, "there is no such field"),
     "source-unknown": (_with("dataset: digits", "dataset: 'https://evil.example/x.tar'"), B, "source"),
     "grid-of-billions": (
-        _grid("{product: {hyperparameters.seed: %s, hyperparameters.epochs: %s, hyperparameters.batch_size: %s}}"
-              % (SEEDS, SEEDS, SEEDS)),
+        _grid(f"{{product: {{hyperparameters.seed: {SEEDS}, hyperparameters.epochs: {SEEDS}, {MORE}}}}}"),
         B, "cells; expected at most",
     ),
     "grid-empty": (_grid("{product: {hyperparameters.seed: []}}"), B, "is empty"),
