@@ -65,15 +65,16 @@ class Server:
 
 def serve() -> None:
     """Answer until there are no more lines."""
-    import jobs
+    from hostile_jobs import JOBS
 
     for line in sys.stdin:
         job, each = json.loads(line)
         while each:
-            done = 0
-            for done, answer in enumerate(_in_a_child(jobs.JOBS[job], MEMORY.get(job, 1 << 36), each), 1):
+            left = each
+            for answer in _in_a_child(JOBS[job], MEMORY.get(job, 1 << 36), each):
                 print(answer, flush=True)
-            each = each[done:]
+                left = left[1:]
+            each = left
 
 
 def _in_a_child(function: Any, memory: int, each: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -57,7 +57,7 @@ def verify(kind: str, file: str, root: str) -> dict[str, Any]:
 
 
 def listing(kind: str, file: str, root: str) -> dict[str, Any]:
-    """Put a file into a zoo and list it: what the catalogue notes, its rows, and the error of looking closer, if any."""
+    """Put a file into a zoo and list it: what the catalogue notes, its rows, the error of looking closer, if any."""
     with restored(Path(root)):
         plant(Path(root), kind, Path(file).read_bytes())
         zoo, shown = vitzoo.open(root), ""

@@ -3,7 +3,9 @@
 Usage: python tests/hostile/make_corpus.py
 
 A line of the manifest: the file, its kind (``json``: for every reader of JSON), the reader's error and a phrase of its
-message, and whether ``vitzoo verify`` finds it in a zoo (``finds``) or has nothing to say to it (``allows``). The files are kept in git so that they are what was once refused, whatever libraries would write today.
+message, and whether ``vitzoo verify`` finds it in a zoo (``finds``) or has nothing to say to it (``allows``).
+
+The files are kept in git so that they are what was once refused, whatever libraries would write today.
 """
 
 import json
