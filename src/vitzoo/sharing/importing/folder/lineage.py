@@ -21,7 +21,7 @@ def connect(members: Sequence[Member], places: Places) -> list[Member]:
         for key in circle:
             by_key[key].found.parent = by_key[key].found.parent_epoch = None
             by_key[key].found.notes.append("its record of parents goes in a circle, so it counts for nothing")
-    return sorted(members, key=lambda member: _generation(member, by_key))
+    return sorted(members, key=lambda member: (_generation(member, by_key), member.found.key))
 
 
 def _find(member: Member, text: str, by_key: dict[str, Member], places: Places) -> None:

@@ -51,7 +51,7 @@ def survey(root: Path, table: Path | None = None) -> Survey:
             facts.note(f"{read.table.name} has no row for it")
         made.append(members.make(model, facts, told))
     result.members = [member.found for member in lineage.connect(made, places)]
-    result.unplaced += _others(folder, found.found, read)
+    result.unplaced += _others(folder, found.found, read, {line.key for line in result.unplaced})
     return result
 
 
@@ -91,14 +91,15 @@ def _rows(folder: tree.Folder, given: Path | None, places: Places, result: Surve
     return read, assigned
 
 
-def _others(folder: tree.Folder, found: list[Model], read: Sheet | None) -> list[Unplaced]:
-    """Count the plain files that were of no use."""
+def _others(folder: tree.Folder, found: list[Model], read: Sheet | None, told: set[str]) -> list[Unplaced]:
+    """Count the plain files that were of no use, but for those in folders that are unplaced as a whole."""
     homes = [home for model in found for home in (*model.homes, *(c.folder for c in model.checkpoints))]
     used = {models.file_key(home, name) for home in homes for name in _READ}
     used |= set(TABLES) if read else set()
     waiting, places = [folder], []
     while waiting:
         place = waiting.pop(0)
-        places += [key for name in sorted(place.others) if (key := models.file_key(place, name)) not in used]
+        if place.key not in told:
+            places += [key for name in sorted(place.others) if (key := models.file_key(place, name)) not in used]
         waiting += place.folders
     return many.unplaced(places, "belongs to no model")
