@@ -33,8 +33,8 @@ def open_zoo(text: str) -> "Zoo":
         root = mirror.arrive(place)
     except MissingError as error:
         raise InputError(
-            f"{text} is not a zoo that can be read from here: {error} A zoo has {ZOO_JSON} and {CATALOGUE}; "
-            "`vitzoo ls` writes the catalogue where the zoo lies."
+            f"{text} is not a zoo that can be read from afar: it has no {error.path}. Give the address of the folder "
+            f"that holds {ZOO_JSON} and {CATALOGUE}; `vitzoo ls` writes the latter where the zoo lies."
         ) from None
     head = zoo_json.check(parse(read_bytes(root / ZOO_JSON, MAX_BYTES), place.url(ZOO_JSON)), place.url(ZOO_JSON))
     return Zoo(root, head, Remote(place, root))

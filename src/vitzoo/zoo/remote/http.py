@@ -82,7 +82,7 @@ class Http:
     async def _followed(self, url: str, span: str) -> "AsyncIterator[ClientResponse]":
         """Ask for an address and follow its redirects, never to where bytes could be changed on the way."""
         session: Any = await self._system.set_session()
-        headers = {"Range": span, "Accept-Encoding": "identity"}
+        headers = {"User-Agent": "vitzoo", "Range": span, "Accept-Encoding": "identity"}
         for _ in range(REDIRECTS):
             own = self._secret if _host(url) == _host(self._base) else {}
             async with session.get(url, headers=headers | own, allow_redirects=False) as reply:

@@ -20,7 +20,11 @@ EXTRAS = {"hf": "remote,hub", "s3": "remote", "http": "remote", "https": "remote
 
 
 class MissingError(IntegrityError):
-    """A file that is not on the server."""
+    """A file that is not on the server; ``path`` is its place in the zoo."""
+
+    def __init__(self, text: str, path: str) -> None:
+        super().__init__(text)
+        self.path = path
 
 
 class Place:
@@ -131,7 +135,7 @@ class Place:
                 f"{self.address} needs a package that is not installed ({error}): pip install 'vitzoo[{extra}]'."
             ) from None
         except FileNotFoundError:
-            raise MissingError(f"{url} is missing. {AGAIN}.") from None
+            raise MissingError(f"{url} is missing. {AGAIN}.", path) from None
         except PermissionError as error:
             raise InputError(f"{url} may not be read ({error}). Check the address and your credentials.") from None
         except OSError as error:
