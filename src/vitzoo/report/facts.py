@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vitzoo.blueprint.factors import Factor
-from vitzoo.errors import BlueprintError
+from vitzoo.errors import BlueprintError, IntegrityError
 from vitzoo.zoo import Zoo
 
 
@@ -40,7 +40,7 @@ def facts(zoo: Zoo) -> Facts:
     told = {"notes": tuple(catalogue.notes), "paces": _paces(zoo)}
     try:
         return Facts(*head, *_factors(zoo), **told)
-    except BlueprintError as error:
+    except (BlueprintError, IntegrityError) as error:
         return Facts(*head, unreadable=str(error), **told)
 
 
@@ -52,8 +52,8 @@ def _paces(zoo: Zoo) -> tuple[float, ...]:
 
 
 def _factors(zoo: Zoo) -> tuple[list[Factor], list[Factor]]:
-    from vitzoo.blueprint import expand, factors, load
+    from vitzoo.blueprint import expand, factors, parse, reader
     from vitzoo.zoo.layout import BLUEPRINT
 
-    recipes = expand(load(zoo.files.near(zoo.path / BLUEPRINT)))
+    recipes = expand(parse(reader.read(zoo.blueprint_text, BLUEPRINT)))
     return factors.generating(*recipes), factors.constants(*recipes)

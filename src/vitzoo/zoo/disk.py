@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitzoo.errors import IntegrityError
 from vitzoo.zoo import safetensors_io
 from vitzoo.zoo.files import Listed, Tell
 from vitzoo.zoo.layout import FINETUNING, WEIGHTS, is_name
@@ -41,6 +42,8 @@ class Disk:
         return None
 
     def near(self, path: Path) -> Path:
+        if path.parent != self.root:
+            _no_link(path.parent)
         return path
 
     def catalogue(self, zoo: "Zoo", kept: "Catalogue | None") -> "Catalogue":
@@ -52,12 +55,13 @@ class Disk:
         return kept
 
     def header(self, checkpoint: "Checkpoint") -> "dict[str, Slot]":
-        return safetensors_io.read_header(checkpoint.path / WEIGHTS)
+        return safetensors_io.read_header(self.weights(checkpoint))
 
     def tensors(self, checkpoint: "Checkpoint", names: Iterable[str] | None) -> "dict[str, np.ndarray]":
-        return safetensors_io.read(checkpoint.path / WEIGHTS, names)
+        return safetensors_io.read(self.weights(checkpoint), names)
 
     def weights(self, checkpoint: "Checkpoint") -> Path:
+        _no_link(checkpoint.path)
         return checkpoint.path / WEIGHTS
 
     def ahead(self, jobs: Iterable[Callable[[], Any]], what: str) -> None:
@@ -71,5 +75,15 @@ def directories(place: Path) -> list[Path]:
     """Directories with a member's name; symbolic links are no directories here."""
     if place.is_symlink() or not place.is_dir():
         return []
-    with os.scandir(place) as entries:
-        return [place / entry.name for entry in entries if is_name(entry.name) and entry.is_dir(follow_symlinks=False)]
+    try:
+        with os.scandir(place) as entries:
+            found = [entry.name for entry in entries if is_name(entry.name) and entry.is_dir(follow_symlinks=False)]
+    except OSError as error:
+        raise IntegrityError(f"{place} cannot be listed: {error.strerror}. Check its permissions.") from error
+    return [place / name for name in found]
+
+
+def _no_link(folder: Path) -> None:
+    """A catalogue that a stranger wrote may name a folder that no listing would."""
+    if folder.is_symlink():
+        raise IntegrityError(f"{folder} is a symbolic link, and a zoo holds none. Replace it by what it points to.")

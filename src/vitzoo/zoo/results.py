@@ -9,6 +9,8 @@ from vitzoo.zoo.checkpoint import are_metrics
 from vitzoo.zoo.strict_json import REMEDY, encode, parse, read_bytes
 
 MAX_FILE = 64_000_000
+MAX_LINES = 100_001  # as many epochs as a blueprint can ask for, and the state before them
+MAX_LINE = 64_000  # bytes; the most metrics there can be need less than half
 Lines = dict[int, dict[str, Any]]
 
 
@@ -21,7 +23,11 @@ def check(data: bytes, where: object) -> Lines:
     """Return the lines that a file's bytes hold, by epoch; IntegrityError if they are not as specified."""
     lines: Lines = {}
     last = -1
-    for count, text in enumerate(data.splitlines(), 1):
+    if data.count(b"\n") > MAX_LINES:
+        raise IntegrityError(f"{where} has more than {MAX_LINES:,} lines, which no zoo writes. {REMEDY}.")
+    for count, text in enumerate(data.removesuffix(b"\n").split(b"\n") if data else (), 1):
+        if len(text) > MAX_LINE:
+            raise IntegrityError(f"{where}, line {count}: more than {MAX_LINE:,} bytes. {REMEDY}.")
         line = parse(text, f"{where}, line {count}")
         epoch = line.get("epoch") if isinstance(line, dict) else None
         if type(epoch) is not int or epoch <= last or not _is_line(line) or (last in lines and _stops(lines[last])):

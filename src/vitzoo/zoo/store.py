@@ -177,7 +177,7 @@ class Zoo:
         if isinstance(key, Member):
             return key
         direct = self.path / PRETRAINING / key if is_name(key) else None
-        if direct is not None and direct.is_dir() and not direct.is_symlink():
+        if direct is not None and direct.is_dir() and not (direct.is_symlink() or direct.parent.is_symlink()):
             return self._at(direct)  # what most calls ask for, a parent, needs no listing
         members = {member.name: member for member in self.members()}
         if key in members:
