@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 from vitzoo.errors import InputError, VitzooError
 from vitzoo.sharing.publishing import folder
-from vitzoo.sharing.publishing.repository import File, Repository, is_card
+from vitzoo.sharing.publishing.repository import File, Repository
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
 
 PART_FILES = 100
 PART_BYTES = 5_000_000_000
+MAX_WORDS = 300  # characters of an error of the client that are told
 KEPT = frozenset({".gitattributes"})  # the hub puts it into every new repository
 Tell = Callable[[str, int, int], None]  # (what is being done, done, total)
 
@@ -56,13 +57,13 @@ def upload(repositories: Sequence[Repository], private: bool, tell: Tell) -> lis
 
     api, total, done, found = HfApi(), sum(r.bytes for r in repositories), 0, []
     with _quiet():
-        for repository in repositories:
-            _check_card(repository)
+        _check_card(repositories[0])  # of a zoo, whose card is in its last part; a model is one part
         for repository in repositories:
             _create(api, repository, private)
             parts = list(split(repository.files))
             for number, part in enumerate(parts, 1):
-                _send(api, repository, part, f"Publish with vitzoo: part {number} of {len(parts)}")
+                of = f", part {number} of {len(parts)}" if len(parts) > 1 else ""
+                _send(api, repository, part, f"Publish with vitzoo{of}")
                 done += sum(file.size for file in part)
                 tell("Uploading", done, total)
             found.append(Uploaded(repository.url(api.endpoint), len(parts)))
@@ -89,12 +90,11 @@ def split(files: Sequence[File]) -> Iterator[list[File]]:
 
 
 def _check_card(repository: Repository) -> None:
-    """Have the hub validate a card that is sent last; one that is in the first part is validated with that."""
+    """Have the hub validate the card before anything is sent; the client does so again with the part that has it."""
     from huggingface_hub import RepoCard
 
-    if not any(is_card(file) for file in repository.files[:PART_FILES]):
-        with explained(f"accept the card of {repository.address.id}"):
-            RepoCard(repository.card).validate(repository.kind)
+    with explained(f"accept the card of {repository.address.id}"):
+        RepoCard(repository.card).validate(repository.kind)
 
 
 def _create(api: "HfApi", repository: Repository, private: bool) -> None:
@@ -129,7 +129,7 @@ def explained(deed: str) -> Iterator[None]:
         raise
     except Exception as error:
         chain = list(_chain(error))
-        reason = ": ".join(dict.fromkeys(_first_line(one) for one in chain))
+        reason = ": ".join(dict.fromkeys(_words(one) for one in chain))
         status = next((code for one in chain if (code := _status(one))), None)
         if status in (401, 403):
             remedy = "Run `hf auth login` with a token that may write there."
@@ -152,9 +152,8 @@ def _status(error: BaseException) -> int | None:
     return getattr(getattr(error, "response", None), "status_code", None)
 
 
-def _first_line(error: BaseException) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__).strip().rstrip(".")
+def _words(error: BaseException) -> str:
+    return (" ".join(str(error).split())[:MAX_WORDS] or type(error).__name__).rstrip(". ")
 
 
 @contextmanager
