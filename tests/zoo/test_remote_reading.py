@@ -1,6 +1,8 @@
 """A zoo on a web server is the same zoo, and only what is asked for comes over the wire."""
 
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from remote_zoo import publish, tensors
 import vitzoo
 from vitzoo.errors import InputError
 from vitzoo.zoo import Zoo, verify
+from vitzoo.zoo.remote import mirror
 from vitzoo.zoo.remote.remote import START
 
 
@@ -213,6 +216,21 @@ def test_several_are_fetched_at_once_and_told_of(server: Ranged) -> None:
     files = remote.weights(remote.rows())
     assert [file.stat().st_size for file in files] == [one.file().stat().st_size for one in _checkpoints(remote)]
     assert told == [("Fetching weights", done, 6) for done in range(1, 7)]
+
+
+def test_several_processes_share_one_cache(server: Ranged) -> None:
+    code = (
+        "import sys, vitzoo; zoo = vitzoo.open(sys.argv[1])\n"
+        "for checkpoint in (one for member in zoo.members() for one in member.checkpoints()):\n"
+        "    checkpoint.tensors(['last.weight']); checkpoint.check(); checkpoint.member.curve()\n"
+    )
+    words = [sys.executable, "-W", "error", "-c", code, server.url]
+    running = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate(timeout=60)[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    assert not list(mirror.home().rglob(".staging*")) and len(list(mirror.home().rglob("*.safetensors"))) == 6
+    server.take()
+    assert vitzoo.open(server.url).checkpoint("ft-a").tensors() and len(server.take()) == 2
 
 
 def test_place_names_the_address(server: Ranged) -> None:

@@ -46,4 +46,5 @@ def server(address: Address) -> Http:
     url = hf_hub_url(wanted.repository, folder, repo_type="dataset", revision=wanted.revision).removesuffix("/.")
     if not is_safe(url):
         raise InputError(f"$HF_ENDPOINT makes {address} {url}, which is not encrypted. Use https.")
-    return Http(url, build_hf_headers(library_name="vitzoo"), wanted.revision)
+    token = {name: value for name, value in build_hf_headers().items() if name.lower() == "authorization"}
+    return Http(url, token, wanted.revision)
