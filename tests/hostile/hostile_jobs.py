@@ -15,6 +15,7 @@ from vitzoo.blueprint import load
 from vitzoo.cli.main import main
 from vitzoo.errors import VitzooError
 from vitzoo.zoo import Zoo, catalogue, declaration, results, safetensors_io  # noqa: F401
+from vitzoo.zoo import verify as check
 from vitzoo.zoo.checkpoint import read_manifest
 
 
@@ -92,4 +93,11 @@ def restored(root: Path) -> Iterator[None]:
                 path.write_bytes(data)
 
 
-JOBS = {"read": read, "verify": verify, "listing": listing, "command": command}
+def look(root: str, deep: str = "") -> dict[str, Any]:
+    """Verify a zoo and list it: the findings, what the catalogue notes, and its rows."""
+    zoo = vitzoo.open(root)
+    findings = [str(finding) for finding in check(zoo, bool(deep)).findings]
+    return {"findings": findings, "notes": zoo.catalogue().notes, "rows": len(zoo.rows())}
+
+
+JOBS = {"read": read, "verify": verify, "listing": listing, "look": look, "command": command}

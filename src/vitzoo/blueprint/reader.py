@@ -16,6 +16,7 @@ from vitzoo.errors import BlueprintError
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 32
+MAX_NODES = 200_000  # twice as many as a grid may have cells; they are read in half a second
 MAX_DIGITS = 64
 
 _NULL = re.compile(r"null|Null|NULL|~|")
@@ -68,8 +69,10 @@ def _build(events: Any, origin: str) -> Any:
     document: list[Any] = []
     stack: list[_Open] = [_Open(document)]
     documents = 0
-    for event in events:
+    for count, event in enumerate(events):
         place = _place(origin, event.start_mark)
+        if count > MAX_NODES:
+            raise BlueprintError(f"{place}: more than {MAX_NODES:,} values and brackets, which no blueprint needs.")
         _refuse(event, place)
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1

@@ -79,6 +79,7 @@ def read(path: Path, names: Iterable[str] | None = None) -> "dict[str, np.ndarra
         wanted = list(slots) if names is None else list(names)
         if unknown := [name for name in wanted if name not in slots]:
             raise InputError(f"{path} has no tensor {unknown[0]!r}.{nearest(unknown[0], slots)}")
+        _check_memory(sum(slots[name].end - slots[name].begin for name in wanted), path)
         return {name: _read_tensor(descriptor, slots[name], path, name) for name in wanted}
 
 
@@ -131,6 +132,13 @@ def _read_header(descriptor: int, path: Path) -> dict[str, Slot]:
     size = os.fstat(descriptor).st_size
     length = header_length(os.pread(descriptor, PREFIX, 0), size, path)
     return parse_header(os.pread(descriptor, length, PREFIX), size, path)
+
+
+def _check_memory(needed: int, path: Path) -> None:
+    """A file that is mostly holes may be larger than any memory and cost its sender nothing."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > there:
+        raise InputError(f"{path} holds {needed:,} bytes of these tensors; this machine has {there:,} of memory.")
 
 
 def _read_tensor(descriptor: int, slot: Slot, path: Path, name: str) -> "np.ndarray":
