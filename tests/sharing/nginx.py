@@ -78,15 +78,8 @@ class Nginx:
         limit = f"limit_rate {rate};" if rate else ""
         text = _CONFIG.format(home=self.home, root=self.root, port=self.port, index=self.index, limit=limit)
         (self.home / "nginx.conf").write_text(text)
-        command = [
-            PROGRAM,
-            "-p",
-            str(self.home),
-            "-c",
-            str(self.home / "nginx.conf"),
-            "-e",
-            str(self.home / "error.log"),
-        ]
+        home = str(self.home)
+        command = [PROGRAM, "-p", home, "-c", f"{home}/nginx.conf", "-e", f"{home}/error.log"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._wait()
 

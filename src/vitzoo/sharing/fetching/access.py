@@ -8,7 +8,7 @@ from typing import TypeVar
 from vitzoo.errors import InputError
 from vitzoo.sharing.fetching.patience import Patience, persist
 from vitzoo.sharing.fetching.source import Entry, Source
-from vitzoo.sharing.fetching.threads import each
+from vitzoo.sharing.fetching.threads import Done, each
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -38,9 +38,7 @@ class Access:
             raise InputError(f"{entry.path} has {entry.size:,} bytes; more than {limit:,} are not read.")
         return persist(lambda: self._read(entry), self.patience, self.stop)
 
-    def each(
-        self, function: Callable[[T], R], items: Iterable[T]
-    ) -> Iterator[tuple[T, R | None, BaseException | None]]:
+    def each(self, function: Callable[[T], R], items: Iterable[T]) -> Iterator[Done[T, R]]:
         """Do something to every item in parallel; see ``threads.each``."""
         return each(function, items, self.parallel, self.stop)
 

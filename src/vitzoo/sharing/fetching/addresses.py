@@ -49,12 +49,15 @@ def redirected(current: str, location: str, insecure: bool) -> str:
     >>> redirected("https://example.org/a/b", "../c", insecure=False)
     'https://example.org/c'
     """
-    target = urljoin(current, location)
+    try:
+        target = urljoin(current, location)
+    except ValueError:
+        target = ""
     old, new = _split(current), _split(target)
     here, there = old is not None and is_local(old), new is not None and is_local(new)
     kinds = ("http", "https") if insecure or (here and there) else ("https",)
     if new is None or new.scheme not in kinds or not new.hostname or (there and not here):
-        raise IntegrityError(f"{current} redirects to {target[:200]!r}, which is not followed.")
+        raise IntegrityError(f"{current} redirects to {location[:200]!r}, which is not followed.")
     return target
 
 

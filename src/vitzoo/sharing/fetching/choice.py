@@ -12,6 +12,7 @@ from vitzoo.sharing.fetching.survey import Member
 from vitzoo.sharing.official.places import ROOTS
 from vitzoo.zoo.layout import FINETUNING, PRETRAINING
 
+RIVALS = 8  # members of one name that may be a parent; more are no zoo's
 Parents = Mapping[str, list[Member]]
 _NUMBER = re.compile(r"checkpoint_([0-9]{1,9})(?:/|$)", re.ASCII)
 
@@ -75,15 +76,10 @@ def _parents(members: list[Member], configs: Mapping[str, Config], stages: Mappi
     """
     backbones: dict[str, list[Member]] = {}
     for member in members:
-        if stages[member.path] == PRETRAINING:
-            backbones.setdefault(member.name, []).append(member)
-    return {
-        member.path: [
-            one for name in parent_names(member.path, configs[member.path]) for one in backbones.get(name, [])
-        ]
-        for member in members
-        if stages[member.path] == FINETUNING
-    }
+        if stages[member.path] == PRETRAINING and len(backbones.setdefault(member.name, [])) < RIVALS:
+            backbones[member.name].append(member)
+    names = {m.path: parent_names(m.path, configs[m.path]) for m in members if stages[m.path] == FINETUNING}
+    return {path: [one for name in said for one in backbones.get(name, [])] for path, said in names.items()}
 
 
 def _matching(members: list[Member], configs: Mapping[str, Config], parents: Parents, where: str) -> list[Member]:

@@ -28,8 +28,12 @@ def download(access: Access, entry: Entry, target: Target, ledger: Ledger, arriv
     final = target.make_way(entry)
     part = Part(final)
     with storing(final):
-        given = persist(lambda: _receive(access, entry, part, arrived), access.patience, access.stop, part.length)
-        record = _checked(entry, part, given, access)
+        try:
+            given = persist(lambda: _receive(access, entry, part, arrived), access.patience, access.stop, part.length)
+            record = _checked(entry, part, given, access)
+        except IntegrityError:
+            part.discard()  # whatever arrived is not to be trusted
+            raise
         ledger.add(record)
         part.finish()
     return record
@@ -59,7 +63,6 @@ def _checked(entry: Entry, part: Part, given: Digest | None, access: Access) -> 
     if given:
         found = sha256 if given.algorithm == "sha256" else digests.of_file(part.path, given.algorithm, access.stop)
         if found != given:
-            part.discard()
             raise IntegrityError(
                 f"{entry.path} arrived with the {given.algorithm} {found.hexadecimal}, the source says "
                 f"{given.hexadecimal}. The bytes were thrown away; repeat to fetch it again."

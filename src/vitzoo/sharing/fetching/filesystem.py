@@ -21,23 +21,25 @@ class FileSystemFolder:
     Options are those of the file system, as its documentation names them (``anon``, ``endpoint_url``, …).
     """
 
-    def __init__(self, protocol: str, path: str, address: str, options: dict[str, Any]) -> None:
-        self.address = address
-        self._protocol = protocol
-        self._path = path.rstrip("/")
+    def __init__(self, address: str, options: dict[str, Any]) -> None:
+        self.address = address.rstrip("/")
         self._options = options
+        self._path = self._opened()[1].rstrip("/")
 
     @property
     def system(self) -> "AbstractFileSystem":
-        """The file system for the current thread; fsspec keeps one for each."""
-        import fsspec
+        """The file system, for the current thread where it cannot be shared; fsspec keeps them."""
+        return self._opened()[0]
+
+    def _opened(self) -> "tuple[AbstractFileSystem, str]":
+        from fsspec.core import url_to_fs
 
         try:
-            return fsspec.filesystem(self._protocol, **self._options)
-        except (ImportError, ValueError) as error:
-            raise InputError(
-                f"{self.address} needs a package that is not installed: {error} Try pip install 'vitzoo[remote]'."
-            ) from error
+            return url_to_fs(self.address, **self._options)
+        except ImportError as error:
+            raise InputError(f"{self.address} needs a package: {error}. Try pip install 'vitzoo[remote]'.") from error
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{self.address} cannot be opened: {error}.") from error
 
     def entries(self, folder: str) -> list[Entry]:
         place = self.place(folder)

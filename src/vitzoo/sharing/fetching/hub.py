@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from vitzoo.errors import DataError, InputError
-from vitzoo.sharing.fetching.filesystem import told
+from vitzoo import __version__
+from vitzoo.errors import DataError, InputError, VitzooError
 from vitzoo.sharing.fetching.names import check_followed
 from vitzoo.sharing.fetching.patience import Patience
 from vitzoo.sharing.fetching.source import Body, Digest, Entry, Mark, SourceError, join
-from vitzoo.sharing.fetching.web import PASSING, Web
+from vitzoo.sharing.fetching.web import Web
 
 if TYPE_CHECKING:
     from huggingface_hub.hf_api import RepoFile, RepoFolder
@@ -39,7 +38,7 @@ class HubFolder:
         if not commit:
             raise DataError(f"{address!r} has no commit.")
         self.address, self._commit = address, commit
-        self._web = Web(patience, insecure, build_hf_headers(library_name="vitzoo"))
+        self._web = Web(patience, insecure, build_hf_headers(library_name="vitzoo", library_version=__version__))
         self._listing: dict[str, list[Entry]] | None = None
 
     def entries(self, folder: str) -> list[Entry]:
@@ -57,47 +56,50 @@ class HubFolder:
         return self._web.file(url, entry, mark)
 
     def _tree(self) -> dict[str, list[Entry]]:
+        """What each folder holds; git has no empty ones, so they follow from the files."""
         found: dict[str, list[Entry]] = {"": []}
         with _explained(self.address):
             listed = self._api.list_repo_tree(
-                self._repo,
-                self._folder or None,
-                recursive=True,
-                revision=self._commit,
-                repo_type=self._type,
+                self._repo, self._folder or None, recursive=True, revision=self._commit, repo_type=self._type
             )
             for number, item in enumerate(listed):
                 if number == MAX_FILES:
                     raise DataError(f"{self.address} holds more than {MAX_FILES:,} files; no zoo has so many.")
-                entry = self._entry(item)
-                found.setdefault(str(PurePosixPath(entry.path).parent).removeprefix("."), []).append(entry)
-                if entry.size is None:
-                    found.setdefault(entry.path, [])
+                if hasattr(item, "size"):
+                    self._add(item, found)
         return found
 
-    def _entry(self, item: "RepoFile | RepoFolder") -> Entry:
+    def _add(self, item: "RepoFile | RepoFolder", found: dict[str, list[Entry]]) -> None:
         path = item.path.removeprefix(f"{self._folder}/") if self._folder else item.path
         for name in path.split("/"):
             check_followed(name, self.address)
-        size = getattr(item, "size", None)
-        if size is None:
-            return Entry(path)
-        lfs, blob = getattr(item, "lfs", None), getattr(item, "blob_id", "")
-        digest = Digest("sha256", lfs.sha256) if lfs else Digest("git", blob)
-        return Entry(path, int(size), digest.hexadecimal, digest)
+        lfs = getattr(item, "lfs", None)
+        digest = Digest("sha256", lfs.sha256) if lfs else Digest("git", getattr(item, "blob_id", ""))
+        entry = Entry(path, int(getattr(item, "size", 0)), digest.hexadecimal, digest)
+        above, _, _ = path.rpartition("/")
+        while above not in found:
+            found[above] = [entry]
+            entry = Entry(above)
+            above, _, _ = above.rpartition("/")
+        found[above].append(entry)
 
 
 @contextmanager
 def _explained(address: str) -> Iterator[None]:
-    """Turn what the hub's client raises into SourceError."""
+    """Turn what the hub's client raises into SourceError; it has tried again where that may help."""
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-    with told(address):
-        try:
-            yield
-        except HfHubHTTPError as error:
-            status = error.response.status_code
-            text = {401: "needs a token", 403: "may not be read", 404: "does not exist"}.get(status, "cannot be read")
-            raise SourceError(f"{address} {text} (status {status}).", passing=status in PASSING) from error
-        except OfflineModeIsEnabled as error:
-            raise SourceError(f"{address} cannot be read: HF_HUB_OFFLINE is set.") from error
+    said = {401: "needs a token", 403: "may not be read", 404: "does not exist"}
+    try:
+        yield
+    except VitzooError:
+        raise
+    except HfHubHTTPError as error:
+        status = error.response.status_code
+        raise SourceError(f"{address} {said.get(status, 'cannot be read')} (status {status}).") from error
+    except OfflineModeIsEnabled as error:
+        raise SourceError(f"{address} cannot be read: HF_HUB_OFFLINE is set.") from error
+    except FileNotFoundError as error:
+        raise SourceError(f"{address} does not exist, or needs a token.") from error
+    except Exception as error:  # those of the HTTP client below, and of what an answer lacks
+        raise SourceError(f"{address} cannot be read: {str(error)[:200] or type(error).__name__}.") from error

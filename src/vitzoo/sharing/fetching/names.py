@@ -13,14 +13,14 @@ _DEVICES = frozenset({"CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("C
 
 
 def check_followed(name: str, where: str) -> str:
-    """Return a name from a listing, or raise IntegrityError if it means another folder than the one listed.
+    """Return a name from a listing, or raise IntegrityError if it could mean another folder than the one listed.
 
     >>> check_followed("checkpoint_000005", "https://example.org/zoo/")
     'checkpoint_000005'
     """
     if name in ("", ".", "..") or any(c in "/\\" or not c.isprintable() for c in name):
         raise IntegrityError(
-            f"{where} lists the name {name[:80]!r}, which leaves the folder it is in. Nothing more is taken from there."
+            f"{where} lists {name[:80]!r}, which is no plain name and could lead elsewhere. Nothing is taken."
         )
     return name
 

@@ -14,6 +14,7 @@ from vitzoo.sharing.fetching.source import Source
 from vitzoo.sharing.fetching.web import Web
 
 PUBLISHED = "https://ai.unisg.ch/files/weight_space_learning/model_zoos/vit-modelzoo/"
+UNENCRYPTED = frozenset({"ftp"})  # anybody on the way could change what arrives
 EXAMPLES = "https://…, s3://bucket/folder, hf://datasets/owner/name or file:///folder"
 
 
@@ -34,7 +35,7 @@ def open_source(
         InputError: it is no such address, or not an encrypted one.
     """
     patience = patience or Patience()
-    protocol, separator, path = address.partition("://")
+    protocol, separator, _ = address.partition("://")
     if not separator:
         hint = f" For a folder here, write {Path(address).absolute().as_uri()!r}." if Path(address).is_dir() else ""
         raise InputError(f"{address!r} is no address; it looks like {EXAMPLES}.{hint}")
@@ -45,14 +46,14 @@ def open_source(
     if protocol == "hf":
         return HubFolder(address.rstrip("/"), patience, insecure)
     if protocol in ("s3", "s3a"):
-        return S3Folder("s3", path, address, options or {})
+        return S3Folder(address, options or {})
     _check_known(protocol)
-    return FileSystemFolder(protocol, path, address, options or {})
+    return FileSystemFolder(address, options or {})
 
 
 def _check_known(protocol: str) -> None:
     from fsspec import available_protocols
 
-    known = available_protocols()
+    known = sorted({*available_protocols()} - UNENCRYPTED)
     if protocol not in known:
         raise InputError(f"Nothing here reads {protocol}:// addresses.{nearest(protocol, known)}")

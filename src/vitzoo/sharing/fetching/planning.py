@@ -84,6 +84,8 @@ def plan(access: Access, query: Query, tell: Tell = silent) -> Plan:
     epochs = parse(query.epochs)
     surveyed = survey(access, tell)
     read, unread = configs(access, surveyed.members, tell)
+    if not read:
+        raise DataError(f"{access.source.address} has no config that can be read. {unread[0].path}: {unread[0].reason}")
     chosen, notes = choose(surveyed.members, read, query.where, epochs, query.with_parents)
     planned = Plan(access.source.address, chosen, {"": surveyed.about}, notes, [*surveyed.problems, *unread])
     _list_checkpoints(planned, access, query.optimizer_state, tell)

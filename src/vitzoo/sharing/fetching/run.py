@@ -75,6 +75,7 @@ def carry_out(planned: Plan, access: Access, to: Path, deep: bool = True, tell: 
     make_directories(to)
     with ledgers.writing(to, planned.source) as ledger:
         there = target.standing(planned.entries, ledger)
+        target.tidy(there)
         outcome = Outcome(problems=[*planned.problems, *there.blocked])
         damaged = _check(there, access, target, tell) if deep else []
         outcome.present, outcome.damaged = len(there.present) - len(damaged), len(damaged)

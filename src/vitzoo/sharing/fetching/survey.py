@@ -80,6 +80,8 @@ def survey(access: Access, tell: Tell = silent) -> Survey:
             break
     else:
         raise DataError(f"{access.source.address} goes deeper than {DEPTH} folders, for example {level[0]!r}.")
+    if not found.members and found.problems:
+        raise SourceError(found.problems[0].reason)
     if not found.members:
         raise DataError(f"{access.source.address} holds no members: no folder with {RESULT} or checkpoint_<number>.")
     found.members.sort(key=lambda member: member.path)

@@ -60,6 +60,11 @@ class Target:
             self._place(entry, ledger.records.get(entry.path), found)
         return found
 
+    def tidy(self, standing: Standing) -> None:
+        """Remove what a kill left beside files that it came just too late to stop."""
+        for entry, _ in standing.present:
+            Part(self.path(entry)).discard()
+
     def check_room(self, standing: Standing) -> None:
         """Raise VitzooError if the disk has no room for what is missing."""
         free = self.free()

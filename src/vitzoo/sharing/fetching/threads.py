@@ -7,13 +7,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
+Done = tuple[T, R | None, BaseException | None]
 LEAVE = 2.0  # seconds for threads to end when their caller does
 _END: Any = object()
 
 
-def each(
-    function: Callable[[T], R], items: Iterable[T], threads: int, stop: Event
-) -> Iterator[tuple[T, R | None, BaseException | None]]:
+def each(function: Callable[[T], R], items: Iterable[T], threads: int, stop: Event) -> Iterator[Done[T, R]]:
     """Yield every item with what the function returned or raised for it, as they are done.
 
     Where the loop is left by an error, ``stop`` is set, which ends what is under way. The threads are daemons and not

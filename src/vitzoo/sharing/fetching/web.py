@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from requests import Response, Session
 
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers after which another attempt may do better
+RANGE_REFUSED = 416
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", re.ASCII)
 
 
@@ -54,7 +55,7 @@ class Web:
             return
         asked = {"Range": f"bytes={mark.start}-", "If-Range": validator} if mark and mark.start and validator else {}
         with self._get(url, asked) as response:
-            start = _start(response, mark, size) if response.status_code == 206 else 0
+            start = 0 if response.status_code == 200 else _start(response, mark, size)
             if start is not None:
                 yield self._body(response, url, entry, start)
                 return
@@ -96,12 +97,13 @@ class Web:
 
     @contextmanager
     def _get(self, url: str, headers: dict[str, str]) -> "Iterator[Response]":
-        """Ask for an address and follow its redirects; SourceError unless the answer is 200 or 206."""
+        """Ask for an address and follow its redirects; SourceError if the answer has no bytes, but for a bad range."""
         secret = self._secret
         for _ in range(addresses.REDIRECTS):
             with self._ask(url, self._headers | secret | headers) as response:
                 if not response.is_redirect:
-                    _check(response, url)
+                    if not (response.status_code == RANGE_REFUSED and "Range" in headers):
+                        _check(response, url)
                     yield response
                     return
                 target = addresses.redirected(url, response.headers["Location"], self._insecure)
