@@ -7,6 +7,7 @@ import typer
 
 from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json, size
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 from vitzoo.errors import InputError
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def export(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     to: Annotated[str, typer.Option(help="timm, huggingface, npz or official.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="New folder for it.")],
     where: Annotated[str | None, typer.Option(metavar="SQL", help="Boolean expression over the columns.")] = None,

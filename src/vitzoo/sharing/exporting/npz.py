@@ -2,7 +2,7 @@
 
 ``weights.npy``, ``layout.csv`` and ``metrics.csv``, as in the Small CNN Zoo (Unterthiner et al. 2020). The matrix is a
 file of its own, because within a zip, which an .npz is, NumPy cannot map it into memory: whoever wanted one row would
-read all. Rows are written where they belong as they are read, so memory does not grow with n. No pickle.
+read all. No pickle.
 """
 
 import csv
@@ -17,17 +17,15 @@ from vitzoo.sharing.exporting import files
 from vitzoo.sharing.exporting.contract import Exporter, Item, Order, Survey, Tell
 from vitzoo.sharing.exporting.each import each
 from vitzoo.sharing.exporting.heads import HEAD
+from vitzoo.sharing.exporting.matrix import BYTES, matrix
 from vitzoo.sharing.exporting.surveying import read_ahead
 from vitzoo.zoo.layout import WEIGHTS
 
 if TYPE_CHECKING:
-    import numpy as np
-
     Shapes = dict[str, tuple[int, ...]]
 
 MATRIX, LAYOUT, METRICS = "weights.npy", "layout.csv", "metrics.csv"
 EXACT = ("F16", "BF16", "F32")  # every value of these types is one of float32
-ALIGNED = 64  # bytes; where NumPy lets the data of a file begin
 LEFT_OUT = ("path", "size")  # columns that speak of the zoo's files
 USAGE = """\
 `{matrix}` is float32, a row per checkpoint; `{metrics}` has the same rows with their factors and metrics; `{layout}`
@@ -60,7 +58,7 @@ def survey(order: Order, tell: Tell) -> Survey:
         if shapes != first:
             _refuse(first, shapes, order.items[0], item)
         tell("Checking", done, len(order.items))
-    size = 4 * len(order.items) * sum(map(math.prod, first.values()))
+    size = BYTES * len(order.items) * sum(map(math.prod, first.values()))
     return Survey(5, size + 1_500 * len(order.items))
 
 
@@ -70,13 +68,11 @@ def write(order: Order, folder: Path, tell: Tell) -> tuple[str, ...]:
     width = sum(map(math.prod, shapes.values()))
     _write_layout(folder / LAYOUT, shapes)
     _write_metrics(folder / METRICS, order)
-    with (folder / MATRIX).open("xb", buffering=0) as file:
-        start = file.write(_header(len(order.items), width))
-        file.truncate(start + 4 * width * len(order.items))
+    with matrix(folder / MATRIX, len(order.items), width) as put:
 
         def one(index: int) -> None:
-            row = _row(order.items[index], shapes)
-            files.write_all(file.fileno(), row.view("u1").data, start + 4 * width * index)
+            tensors = files.checked(order.items[index].checkpoint)
+            put(index, (tensors[name] for name in shapes))
 
         each(one, range(len(order.items)), "Exporting", tell)
     return (f"The matrix is {len(order.items):,} × {width:,}: a row per checkpoint, its {order.part}.",)
@@ -117,26 +113,6 @@ def _refuse(a: "Shapes", b: "Shapes", first: Item, other: Item) -> None:
 
 def _said(shape: tuple[int, ...] | None) -> str:
     return "missing" if shape is None else str(list(shape))
-
-
-def _header(rows: int, width: int) -> bytes:
-    """Return the head of a .npy file of a float32 matrix."""
-    import io
-
-    from numpy.lib import format as npy
-
-    out = io.BytesIO()
-    npy.write_array_header_1_0(out, {"descr": "<f4", "fortran_order": False, "shape": (rows, width)})
-    assert len(out.getvalue()) % ALIGNED == 0
-    return out.getvalue()
-
-
-def _row(item: Item, shapes: "Shapes") -> "np.ndarray":
-    """Return a checkpoint's tensors as one row, float32 [P]."""
-    import numpy as np
-
-    tensors = files.checked(item.checkpoint)
-    return np.concatenate([tensors[name].astype("<f4", copy=False).reshape(-1) for name in shapes])
 
 
 def _write_layout(path: Path, shapes: "Shapes") -> None:

@@ -84,10 +84,9 @@ def _check_options(exporter: Exporter, part: str, copy: bool) -> None:
 
 
 def _explain(order: Order, exporter: Exporter, notes: Iterable[str], folder: Path) -> None:
-    own = {name: order.zoo.files.near(order.zoo.path / name) for name in KEPT}
-    kept = [name for name, path in own.items() if path.is_file()]
+    kept = [name for name in KEPT if (order.zoo.path / name).is_file()]  # of a remote zoo they stay where they are
     for name in kept:
-        (folder / name).write_bytes(read_bytes(own[name], MAX_BYTES))
+        (folder / name).write_bytes(read_bytes(order.zoo.path / name, MAX_BYTES))
     files.write_json(folder / PROVENANCE, provenance(order, exporter))
     files.write_text(folder / README, readme(order, exporter, list(notes), kept))
 
