@@ -1,5 +1,6 @@
-"""AugReg's table and archives: members, lineage, factors, hybrids, hostile tables, and the same logits as timm's loader."""
+"""AugReg's table and archives: members, lineage, factors, hybrids, hostile tables, and timm's logits."""
 
+import itertools
 import os
 import time
 
@@ -66,7 +67,7 @@ def test_levels_of_augmentation_rise_in_strength():
     """The paper's seven, in its order: MixUp, layers and magnitude of RandAugment never fall."""
     strengths = list(augreg_study.LEVELS.values())
     assert len(strengths) == 7 and strengths[0] == (0, 0, 0)
-    for weaker, stronger in zip(strengths, strengths[1:], strict=False):
+    for weaker, stronger in itertools.pairwise(strengths):
         assert all(a <= b for a, b in zip(weaker, stronger, strict=True)) and weaker != stronger
 
 
@@ -108,7 +109,7 @@ def test_odd_rows_are_told_and_lead_nowhere(tmp_path):
     root = tmp_path / "root"
     touch(tmp_path, "secret")
     touch(root, UPSTREAM, ADAPTED, "odd")
-    os.symlink(tmp_path / "secret.npz", root / "link.npz")
+    (root / "link.npz").symlink_to(tmp_path / "secret.npz")
     touch(root / "again", UPSTREAM)
     write_csv(root / "index.csv", rows)
     survey = augreg.survey(root)

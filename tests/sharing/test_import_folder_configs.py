@@ -70,7 +70,7 @@ def test_hybrids_and_other_families_are_refused_by_name():
         ({"model_args": {"qkv_bias": False}}, "qkv_bias False"),
         ({"model_args": {"qkv_bias": 1}}, "qkv_bias 1"),
         ({"model_args": {"norm_layer": "rmsnorm"}}, "norm_layer 'rmsnorm'"),
-        ({"model_args": {"mlp_layer": "swiglu"}}, "mlp_layer 'swiglu'"),
+        ({"model_args": {"mlp_layer": "swiglu"}}, "'mlp_layer' 'swiglu'"),
         ({"model_args": {"in_chans": 1}}, "in_chans 1"),
         ({"model_args": {"num_heads": 3000}}, "num_heads 3000"),
         ({"model_args": {"num_heads": True}}, "num_heads True"),
@@ -104,7 +104,7 @@ def test_the_epsilon_of_layer_norm():
 
     assert ViTConfig().layer_norm_eps == huggingface_config.DEFAULT_EPS
     torch.manual_seed(0)
-    model = huggingface_model(hidden_size=192, num_attention_heads=3, image_size=32, patch_size=4, intermediate_size=768)
+    model = huggingface_model(hidden_size=192, num_attention_heads=3, intermediate_size=768, image_size=32)
     images = torch.randn(8, 3, 32, 32, dtype=torch.float64)
     logits = {}
     for eps in (1e-12, 1e-6):
@@ -172,6 +172,23 @@ def test_labels_of_many_classes_are_no_obstacle(tmp_path):
     assert path.stat().st_size > 1_000_000
     facts = configs.read(tree.read(tmp_path / "m")[0])
     assert len(json.dumps(facts.declared)) < 2_000
+
+
+def test_a_config_of_a_zoo_tells_recipe_parent_and_epoch(tmp_path):
+    recipe = {
+        "architecture": {"init": "released"},
+        "dataset": {"source": "digits", "mean": [0.5, 0.5, 0.5]},
+        "hyperparameters": {"seed": 1, "epochs": 9, "batch_size": 8, "lr": 0.1},
+        "augmentation": {"flip": 7},
+    }
+    parent = {"member": "pre", "epoch": 3, "sha256": "0" * 64}
+    said = {"recipe": recipe, "parent": {"member": "pre", "id": "0" * 64}, "vitzoo": {"epoch": 5, "parent": parent}}
+    (tmp_path / CONFIG).write_text(json.dumps({"architecture": "vit_tiny_patch16_224"} | said))
+    facts = configs.read(tree.read(tmp_path)[0])
+    assert facts.recipe["architecture"] == {"heads": 3, "init": "released"}
+    assert facts.recipe["dataset"] == recipe["dataset"] and facts.recipe["hyperparameters"] == recipe["hyperparameters"]
+    assert "augmentation" not in facts.recipe and "augmentation.flip" in facts.notes[0]
+    assert (facts.epoch, facts.parent, facts.parent_epoch) == (5, "pre", 3)
 
 
 def test_a_script_s_own_config_is_a_row_of_factors(tmp_path):

@@ -123,11 +123,13 @@ def test_a_table_is_not_read_through_a_link(tmp_path):
         table.read(tmp_path / "t.csv")
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**18), 10**18) | st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_survive_being_written(number):
     assert values.of_text(repr(number)) == number
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_any_text_is_a_plain_value(text):
     value = values.of_text(text)
@@ -135,6 +137,7 @@ def test_any_text_is_a_plain_value(text):
     assert not isinstance(value, float) or math.isfinite(value)
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=20))
 def test_shares_and_percentages_of_a_column_agree(column):
     said = shares.of_column(column)
@@ -159,7 +162,7 @@ def test_hyper_parameters_of_model_soups_and_trackers_are_known():
         assert columns.meaning(column) is None, column
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(sorted(columns.FACTORS)), st.none() | st.booleans() | st.integers() | st.floats() | st.text())
 def test_any_value_is_a_factor_or_told(name, value):
     known, problem = factors.of(name, value)
@@ -168,6 +171,7 @@ def test_any_value_is_a_factor_or_told(name, value):
         assert factors.of(name, known) == (known, None)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=3).map("/".join), min_size=1, unique=True))
 def test_a_key_always_means_its_own_model(keys):
     places = Places.of(keys, "zoo")

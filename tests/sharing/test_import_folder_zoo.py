@@ -91,6 +91,23 @@ def test_hugging_faces_models_are_the_same_but_for_epsilon(huggingface_zoo):
     assert [line["val_acc"] for line in tuned.curve()] == [0.1, 0.2]
 
 
+@pytest.mark.parametrize("to", ["timm", "huggingface"])
+def test_what_a_zoo_exports_comes_back_with_its_lineage(timm_zoo, tmp_path, to):
+    """Weights, parents and, by timm's config, the whole recipe; Hugging Face's config has no place for a recipe."""
+    zoo, _ = timm_zoo
+    assert main(["export", str(zoo.path), "--to", to, "--out", str(tmp_path / "out")]) == 0
+    assert main(["import", str(tmp_path / "out"), "--zoo", str(tmp_path / "zoo"), "--licence", "mit"]) == 0
+    again = vitzoo.open(tmp_path / "zoo")
+    for member in zoo.members():
+        twin = again.member(member.name)
+        assert twin.checkpoint().sha256 == member.checkpoint().sha256 and twin.epochs() == member.epochs()
+        assert (twin.parent and twin.parent.name) == (member.parent and member.parent.name)
+        assert twin.recipe["architecture"] == member.recipe["architecture"]
+        if to == "timm":
+            groups = ("dataset", "hyperparameters")
+            assert {g: twin.recipe[g] for g in groups} == {g: member.recipe[g] for g in groups}
+
+
 def test_a_dry_run_tells_and_writes_nothing(tmp_path, capsys):
     save_huggingface(tmp_path / "models/plain")
     save_huggingface(tmp_path / "models/coarse", layer_norm_eps=1e-5)

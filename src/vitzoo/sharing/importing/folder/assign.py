@@ -58,7 +58,7 @@ def _naming(table: Table, places: Places) -> int:
         if meant > most:
             best, most = place, meant
     if best is None:
-        named = ", ".join(table.columns[:12])
+        named = ", ".join(map(shown, table.columns[:12]))
         raise InputError(
             f"No column of {table.name} names a model of the folder (it has {named}). Give one that is called 'path' "
             "or 'model' and holds their places or names."

@@ -8,6 +8,7 @@ from vitzoo.sharing import foreign_json
 from vitzoo.sharing.importing import datasets
 from vitzoo.sharing.importing.folder.facts import Facts
 from vitzoo.sharing.importing.folder.tree import Folder
+from vitzoo.sharing.importing.values import shown
 
 README = "README.md"
 MAX_CARD = 4_000_000
@@ -59,9 +60,9 @@ def _add_parent(facts: Facts, said: dict[str, Any]) -> None:
     if len(parents) > 1 or relation == "merge":
         facts.notes.append(f"it was made of {len(parents)} models, by its card; none of them counts as its parent")
     elif parents and relation == "finetune":
-        facts.parent, facts.parent_of_hub = parents[0], True
+        facts.descend(parents[0], of_hub=True)
     elif parents:
-        facts.notes.append(f"its card calls it {str(relation)[:40]!r} of {parents[0][:100]}, which is no fine-tuning")
+        facts.notes.append(f"its card calls it {shown(relation)} of {shown(parents[0])}, which is no fine-tuning")
 
 
 def _list(value: Any) -> list[str]:

@@ -3,12 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from vitzoo.blueprint.schema import Augmentation, Dataset, Hyperparameters
 from vitzoo.errors import InputError
 from vitzoo.sharing import foreign_json
-from vitzoo.sharing.importing.folder import huggingface_config, timm_config
+from vitzoo.sharing.importing.folder import huggingface_config, timm_config, zoo_config
 from vitzoo.sharing.importing.folder.facts import Facts
 from vitzoo.sharing.importing.folder.models import CONFIG
 from vitzoo.sharing.importing.folder.sheet import apply, understand
@@ -19,11 +16,6 @@ PREPROCESSOR = "preprocessor_config.json"
 MAX_CONFIG = 8_000_000  # ImageNet-21k's names of classes, twice
 #: Names of classes: a fact of the data set, and longer than all else together.
 _LABELS = ("id2label", "label2id", "label_names", "label_descriptions")
-_GROUPS: dict[str, type[BaseModel]] = {
-    "dataset": Dataset,
-    "augmentation": Augmentation,
-    "hyperparameters": Hyperparameters,
-}
 
 
 def read(folder: Folder) -> Facts:
@@ -47,29 +39,11 @@ def read(folder: Folder) -> Facts:
         facts = Facts()
         apply(facts, understand(Table(CONFIG, tuple(config), [list(config.values())], [""])), [0])
         facts.declared.clear()  # it is declared as the config below
-    if isinstance(config.get("recipe"), dict):
-        _of_zoo(facts, config)
+    zoo_config.add(facts, config)
     for name, value in images.items():
         facts.recipe.setdefault("dataset", {}).setdefault(name, value)
     facts.declared["config"] = _without_labels(config)
     return facts
-
-
-def _of_zoo(facts: Facts, config: Mapping[str, Any]) -> None:
-    """Take the recipe and the parent of a config that a zoo wrote, group by group, as far as they are sound."""
-    for group, fields in _GROUPS.items():
-        said = config["recipe"].get(group)
-        if not isinstance(said, dict):
-            continue
-        try:
-            facts.recipe[group] = fields.model_validate(said).model_dump(mode="json", include=set(said))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, (group, *first["loc"])))
-            facts.notes.append(f"the recipe in its config is not sound and left out: {where}: {first['msg']}")
-    parent = config.get("parent")
-    if isinstance(parent, dict) and isinstance(parent.get("member"), str):
-        facts.parent, facts.parent_of_hub = parent["member"], False
 
 
 def _without_labels(config: Mapping[str, Any]) -> dict[str, Any]:

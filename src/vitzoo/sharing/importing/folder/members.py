@@ -32,6 +32,7 @@ def make(model: Model, facts: Facts, told: dict[int, int]) -> Member:
         recipe={group: factors for group, factors in facts.recipe.items() if _is_whole(group, factors)},
         metrics={last if epoch is None else epoch: line for epoch, line in facts.metrics.items()},
         parent_hint=facts.parent,
+        parent_epoch=facts.parent_epoch,
         notes=[*model.notes, *facts.notes],
     )
     _declare(found, facts)
@@ -48,6 +49,8 @@ def _epochs(model: Model, facts: Facts, told: dict[int, int]) -> list[int]:
         numbered = numbering.epochs(labels, last, told)
         facts.notes += [numbered.because] if numbered.because else []
         return numbered.epochs
+    if facts.epoch is not None:
+        return [facts.epoch]
     named = [epoch for epoch in facts.metrics if epoch is not None]
     if len(named) == 1 and not told:  # its only row in the table says which epoch it is
         return named

@@ -63,7 +63,7 @@ def _read_shares(sheet: Sheet, place: int, column: str, of: Meaning) -> bool:
         sheet.unplaced.append(Unplaced(f"{table.name}, column {shown(column)}", reason))
         return False
     if found.percent:
-        sheet.notes.append(f"{column} of {table.name} is in per cent; it is stored as a share")
+        sheet.notes.append(f"{shown(column)} of {table.name} is in per cent; it is stored as a share")
     sheet.meanings[place], sheet.shares[place] = of, found.values
     return True
 
@@ -80,7 +80,8 @@ def apply(facts: Facts, sheet: Sheet, rows: Sequence[int]) -> None:
                 continue
             if of.kind == "metric":
                 metric = sheet.shares[column][row] if column in sheet.shares else number(value)
-                facts.metrics.setdefault(epoch, {})[of.name] = metric
+                if metric is not None:
+                    facts.metrics.setdefault(epoch, {})[of.name] = metric
             elif of.kind == "parent":
                 _set_parent(facts, value)
             elif factor := _factor(of, value, facts):
@@ -117,7 +118,7 @@ def _factor(of: Meaning, value: Any, facts: Facts) -> tuple[tuple[str, str], Any
 
 def _set_parent(facts: Facts, value: Any) -> None:
     if isinstance(value, str) and value.strip().lower() not in _NO_PARENT:
-        facts.parent, facts.parent_of_hub = value.strip(), False
+        facts.descend(value)
 
 
 def _declare(facts: Facts, sheet: Sheet, rows: Sequence[int]) -> None:

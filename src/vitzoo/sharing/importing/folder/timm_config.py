@@ -104,7 +104,7 @@ def _check(args: Mapping[str, Any]) -> None:
         if name in _FREE:
             continue
         if name not in _FIXED:
-            raise InputError(f"its model_args have {name[:60]} {shown(value)}, which the plain ViT of a zoo has not")
+            raise InputError(f"its model_args have {shown(name)} {shown(value)}, which the plain ViT of a zoo has not")
         if not any(value == plain and type(value) is type(plain) for plain in _FIXED[name]):
             wanted = shown(_FIXED[name][-1])
             raise InputError(f"it has {name} {shown(value)}, where the plain ViT that a zoo holds has {wanted}")
