@@ -14,7 +14,7 @@ import vitzoo
 from vitzoo.blueprint import load
 from vitzoo.cli.main import main
 from vitzoo.errors import VitzooError
-from vitzoo.zoo import Zoo, catalogue, declaration, results, safetensors_io  # noqa: F401
+from vitzoo.zoo import Zoo, catalogue_file, declaration, results, safetensors_io
 from vitzoo.zoo import verify as check
 from vitzoo.zoo.checkpoint import read_manifest
 
@@ -100,4 +100,9 @@ def look(root: str, deep: str = "") -> dict[str, Any]:
     return {"findings": findings, "notes": zoo.catalogue().notes, "rows": len(zoo.rows())}
 
 
-JOBS = {"read": read, "verify": verify, "listing": listing, "look": look, "command": command}
+def decode(file: str) -> str:
+    """Read a stored catalogue; what comes of it as text, so that a success is seen."""
+    return str(catalogue_file.decode(Path(file)))
+
+
+JOBS = {"decode": decode, "read": read, "verify": verify, "listing": listing, "look": look, "command": command}
