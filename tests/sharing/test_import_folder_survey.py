@@ -167,6 +167,21 @@ def test_a_trainers_state_tells_epochs_and_a_curve(tmp_path):
     assert member.metrics == {1: {"val_acc": 0.2, "val_loss": 2.5}, 2: {"val_acc": 0.3, "val_loss": None}}
 
 
+def test_a_trainers_state_tells_the_epoch_of_an_only_checkpoint(tmp_path):
+    put(tmp_path, "run/config.json", "run/model.safetensors")
+    (tmp_path / "run/trainer_state.json").write_text('{"epoch": 3.0, "global_step": 1173, "log_history": []}')
+    assert list(folder.survey(tmp_path).members[0].checkpoints) == [3]
+
+
+def test_a_trainer_may_count_in_per_cent(tmp_path):
+    history = [{"epoch": epoch, "eval_accuracy": 80.0 + epoch} for epoch in (1, 2)]
+    put(tmp_path, "run/checkpoint-9/model.safetensors", "run/checkpoint-9/config.json")
+    state = {"epoch": 2, "global_step": 9, "log_history": history}
+    (tmp_path / "run/checkpoint-9/trainer_state.json").write_text(json.dumps(state))
+    (member,) = folder.survey(tmp_path).members
+    assert member.metrics == {1: {"val_acc": 0.81}, 2: {"val_acc": 0.82}} and list(member.checkpoints) == [2]
+
+
 def test_a_broken_trainers_state_is_noted(tmp_path):
     put(tmp_path, "run/checkpoint-5/model.safetensors", "run/checkpoint-5/config.json")
     (tmp_path / "run/checkpoint-5/trainer_state.json").write_text("{")

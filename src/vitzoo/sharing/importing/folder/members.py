@@ -51,8 +51,10 @@ def _epochs(model: Model, facts: Facts, told: dict[int, int]) -> list[int]:
         return numbered.epochs
     if facts.epoch is not None:
         return [facts.epoch]
+    if told:
+        return [max(told.values())]
     named = [epoch for epoch in facts.metrics if epoch is not None]
-    if len(named) == 1 and not told:  # its only row in the table says which epoch it is
+    if len(named) == 1:  # its only row in the table says which epoch it is
         return named
     facts.note(
         f"its only checkpoint counts as the last of its {last} epochs"

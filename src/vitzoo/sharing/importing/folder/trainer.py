@@ -4,7 +4,7 @@ from typing import Any
 
 from vitzoo.errors import InputError
 from vitzoo.sharing import foreign_json
-from vitzoo.sharing.importing import columns
+from vitzoo.sharing.importing import columns, shares
 from vitzoo.sharing.importing.folder.facts import Facts
 from vitzoo.sharing.importing.folder.models import TRAINER, Model
 from vitzoo.sharing.importing.values import number
@@ -30,6 +30,7 @@ def add(facts: Facts, model: Model) -> dict[int, int]:
         if epoch is not None and type(step) is int:
             told[step] = epoch
         _add_curve(facts, state.get("log_history"))
+    _as_shares(facts)
     return told
 
 
@@ -43,6 +44,19 @@ def _add_curve(facts: Facts, history: Any) -> None:
             meaning = columns.meaning(name) if name.startswith("eval_") else None
             if meaning and meaning.kind == "metric":
                 facts.metrics.setdefault(epoch, {})[meaning.name] = number(value)
+
+
+def _as_shares(facts: Facts) -> None:
+    """Write accuracies of the curve as shares, which a script may have logged in per cent."""
+    lines = list(facts.metrics.values())
+    for name in sorted({name for line in lines for name in line if columns.is_accuracy(name)}):
+        found = shares.of_column([line.get(name) for line in lines])
+        for line, value in zip(lines, found.values if found else [None] * len(lines), strict=True):
+            if name in line:
+                line[name] = value
+        if found is None or found.percent:
+            what = "is in per cent; it is stored as a share" if found else "is neither a share nor in per cent"
+            facts.note(f"{name} of {TRAINER} {what}")
 
 
 def _whole(value: Any) -> int | None:
