@@ -165,3 +165,23 @@ def test_without_its_parent_a_child_is_imported_by_itself(tmp_path: Path) -> Non
     (member,) = done.zoo.members()
     assert (member.stage, member.parent) == ("pretraining", None)
     assert "it was fine-tuned from gone that is not here" in member.config["imported"]["notes"]
+
+
+def test_a_folder_of_another_kind_is_not_claimed(tmp_path: Path) -> None:
+    """As `vitzoo export --to timm --epoch all` leaves it: configs lie in the checkpoints."""
+    (tmp_path / "a" / "checkpoint_000001").mkdir(parents=True)
+    (tmp_path / "a" / "checkpoint_000001" / "config.json").write_text("{}")
+    assert not official.fits(tmp_path)
+    (tmp_path / "a" / "params.json").write_text("{}")
+    assert official.fits(tmp_path)
+
+
+def test_what_no_zoo_can_store_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    tree = Tree(tmp_path / "tree")
+    tree.member("pretraining/a", pretraining_config(1, 8), {1: weights(1, Head(outputs=CLASSES))})
+    tree.member("pretraining/b", pretraining_config(2, 8), {1: weights(2, Head(outputs=CLASSES))})
+    config = tree.root / "pretraining" / "b" / "config.json"
+    config.write_text(config.read_text().replace('"vit_tiny"', '"\\ud800"'))
+    done = run(official.survey(tree.root), tmp_path / "zoo", WISHES)
+    assert [member.name for member in done.zoo.members()] == ["a"]
+    assert "cannot be stored as JSON" in done.left_out[0].reason

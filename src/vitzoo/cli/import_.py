@@ -73,7 +73,8 @@ def _print_survey(survey: "Survey") -> None:
         f"Layout {survey.layout}: {count(len(survey.members))} members ({stages['pretraining']} of pre-training, "
         f"{stages['finetuning']} fine-tuned), {count(checkpoints)} checkpoints, {size(bytes_)}, as the zoo would have."
     )
-    without = [found for found in survey.members if found.stage == "finetuning" and found.parent is None]
+    children = [found for found in survey.members if found.stage == "finetuning" and not found.travelled]
+    without = [found for found in children if found.parent is None]
     if without:
         print(f"{count(len(without))} fine-tuned members name no parent that is here; their weights are asked for it.")
     _listed("note", _grouped(survey))

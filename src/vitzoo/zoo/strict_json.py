@@ -62,10 +62,9 @@ def check_object(value: Any, keys: tuple[str, ...], where: object) -> dict[str, 
 def encode(value: Any, indent: int | None = 1) -> bytes:
     """Encode to bytes; keys keep their order, so equal values made in the same way are equal bytes."""
     try:
-        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+        data = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False).encode() + b"\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise InputError(f"This cannot be stored as JSON: {error}. Use finite numbers, text, lists and maps.") from None
-    data = text.encode() + b"\n"
     if len(data) > MAX_BYTES:
         raise InputError(f"This is {len(data):,} bytes of JSON; a zoo stores at most {MAX_BYTES:,} in one document.")
     return data

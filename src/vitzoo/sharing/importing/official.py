@@ -33,11 +33,18 @@ class _Trial:
 
 
 def fits(root: Path) -> bool:
-    """Say whether a folder has one of the layout's roots, or a trial with checkpoints, at most two levels down."""
+    """Say whether a folder has one of the layout's roots, or a trial with checkpoints, at most two levels down.
+
+    A trial has a config or a curve of its own; where only its checkpoints have one, it is a folder of another kind.
+    """
     for place in (root, *_folders(root)):
         if place.name in ROOTS and place != root:
             return True
-        if any(child.name in ROOTS or number_of(child.name) is not None for child in _folders(place)):
+        folders = _folders(place)
+        if any(child.name in ROOTS for child in folders):
+            return True
+        told = any((place / name).is_file() for name in (*CONFIGS, RESULT))
+        if told and any(number_of(child.name) is not None for child in folders):
             return True
     return False
 

@@ -20,7 +20,7 @@ from safetensors.torch import save
 from vitzoo.errors import VitzooError
 from vitzoo.model.shapes import parameter_shapes
 from vitzoo.sharing.importing.quarantine import locks, reading
-from vitzoo.sharing.names import convert
+from vitzoo.sharing.names import augreg, convert
 from vitzoo.sharing.names.architecture import infer
 from vitzoo.zoo import safetensors_io
 
@@ -53,7 +53,10 @@ def convert_file(source: Path, target: Path, known: dict[str, Any]) -> dict[str,
     locks.memory(size)
     with source.open("rb", buffering=0) as file:
         original = hashlib.file_digest(file, "sha256").hexdigest()
-    state = convert.to_timm(reading.read(source))
+    arrays = reading.read(source)
+    if convert.AUGREG in arrays:  # the one format whose arrays tell the number of heads
+        known = {"heads": augreg.heads(arrays), **known}
+    state = convert.to_timm(arrays)
     shapes = parameter_shapes(infer({name: tuple(array.shape) for name, array in state.items()}, known))
     ordered = {name: np.ascontiguousarray(state[name]) for name in shapes}
     sha256, written = safetensors_io.write(target, ordered)
