@@ -59,7 +59,7 @@ class Ranged:
 def serving(root: Path, prefix: str = "") -> Iterator[Ranged]:
     """Serve a directory on this machine, below ``prefix``."""
     state = Ranged("", root)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, state, prefix))
+    server = _Server(("127.0.0.1", 0), partial(_Handler, state, prefix))
     state.url = f"http://127.0.0.1:{server.server_port}{prefix}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
@@ -69,6 +69,13 @@ def serving(root: Path, prefix: str = "") -> Iterator[Ranged]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that hang up, which is what they are to do."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientResponse
 
 REDIRECTS = 5
+BUFFER = 1 << 20  # bytes that may arrive before they are taken
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds before another attempt
 PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers after which another attempt may do better
 _MOVED = frozenset({301, 302, 303, 307, 308})
@@ -38,7 +39,8 @@ class Http:
         self._base, self._secret, self._version = base, dict(headers or {}), version
         # The file system lends its loop and session; its own reading does not look at what a server answers.
         timeout = ClientTimeout(total=300, sock_connect=15, sock_read=60)
-        client = {"timeout": timeout, "trust_env": True}  # proxies from the environment, passwords from ~/.netrc
+        # Proxies come from the environment and passwords from ~/.netrc.
+        client = {"timeout": timeout, "trust_env": True, "read_bufsize": BUFFER}
         self._system = HTTPFileSystem(client_kwargs=client, skip_instance_cache=True)
 
     def get(self, path: str, begin: int, end: int) -> bytes:
@@ -103,7 +105,7 @@ async def _body(reply: "ClientResponse", url: str, begin: int, end: int) -> byte
     elif begin:
         raise OSError("the server sends whole files only; it has no support for ranges")
     data = bytearray()
-    async for chunk in reply.content.iter_chunked(1 << 16):
+    async for chunk in reply.content.iter_any():
         data += chunk
         if len(data) > length:
             break

@@ -8,34 +8,32 @@ from typing import Any
 
 from vitzoo.errors import IntegrityError
 from vitzoo.zoo.files import Listed
-from vitzoo.zoo.layout import FINETUNING, SHA256, STAGES, checkpoint_name, is_name
+from vitzoo.zoo.layout import FINETUNING, SHA256, STAGES, is_name
 
-COLUMNS = ("stage", "member", "parent_member", "id", "status", "epoch", "sha256", "path")
+MEMBERS = """SELECT stage, member, parent_member, id, status, regexp_replace(path, '/[^/]*$', '') AS place,
+    list(epoch), list(sha256) FROM catalogue GROUP BY ALL"""
 STATUSES = frozenset({"planned", "growing", "finished", "diverged"})
 Listing = dict[str, Listed]
 
 
 def listing(rows: Iterable[tuple[Any, ...]], where: object) -> Listing:
-    """Return what rows of ``COLUMNS`` say of each member, by its place in the tree.
+    """Return what the rows of ``MEMBERS`` say, by each member's place in the tree.
 
-    IntegrityError names ``where`` if no zoo could have these rows.
+    IntegrityError names ``where`` if no zoo could have these members.
 
-    >>> row = ("pretraining", "a", None, "0" * 64, "finished", 5, "f" * 64, "pretraining/a/checkpoint_000005")
+    >>> row = ("pretraining", "a", None, "0" * 64, "finished", "pretraining/a", [0, 5], ["e" * 64, "f" * 64])
     >>> listing([row], "example")["pretraining/a"].status
     'finished'
     """
     found: Listing = {}
-    digests: dict[str, dict[int, str]] = {}
-    names: dict[str, str] = {}
-    for stage, member, parent, id, status, epoch, sha256, path in rows:
-        place = _place(stage, member, parent)
-        if place is None or path != f"{place}/{checkpoint_name(epoch)}" or not SHA256.fullmatch(sha256):
-            raise IntegrityError(f"{where} speaks of a checkpoint {str(path)[:160]!r}, which no zoo can have.")
-        known = found.setdefault(place, Listed(id, status, digests.setdefault(place, {})))
-        one = names.setdefault(member.casefold(), place) == place and epoch not in known.digests
-        if not one or (known.id, known.status) != (id, status) or not _is_known(id, status):
+    names: set[str] = set()
+    for stage, member, parent, id, status, place, epochs, digests in rows:
+        if place is None or place != _place(stage, member, parent):
+            raise IntegrityError(f"{where} speaks of a place {str(place)[:160]!r} where no zoo has a member.")
+        if not _is_sound(id, status, epochs, digests) or member.casefold() in names:
             raise IntegrityError(f"{where} speaks of the member {member!r} in ways that do not go together.")
-        digests[place][epoch] = sha256
+        names.add(member.casefold())
+        found[place] = Listed(id, status, dict(zip(epochs, digests, strict=True)))
     return found
 
 
@@ -48,5 +46,10 @@ def _place(stage: Any, member: Any, parent: Any) -> str | None:
     return f"{stage}/{parent}/{member}" if is_name(parent) else None
 
 
-def _is_known(id: Any, status: Any) -> bool:
-    return isinstance(id, str) and SHA256.fullmatch(id) is not None and status in STATUSES
+def _is_sound(id: Any, status: Any, epochs: list[Any], digests: list[Any]) -> bool:
+    return (
+        status in STATUSES
+        and all(isinstance(text, str) and SHA256.fullmatch(text) for text in (id, *digests))
+        and all(type(epoch) is int and epoch >= 0 for epoch in epochs)
+        and len(set(epochs)) == len(epochs)
+    )

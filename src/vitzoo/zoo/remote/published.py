@@ -9,7 +9,7 @@ from vitzoo.zoo.checkpoint import check_manifest
 from vitzoo.zoo.files import Listed
 from vitzoo.zoo.layout import BLUEPRINT, CONFIG, FINETUNING, MANIFEST, RESULT, WEIGHTS, epoch_of
 from vitzoo.zoo.member import check_config
-from vitzoo.zoo.remote.listing import COLUMNS, Listing, listing
+from vitzoo.zoo.remote.listing import MEMBERS, Listing, listing
 from vitzoo.zoo.remote.place import AGAIN
 from vitzoo.zoo.strict_json import MAX_BYTES, parse
 
@@ -26,8 +26,7 @@ def load(file: Path, where: str) -> tuple[Catalogue, Listing]:
             "one; then publish it again."
         )
     catalogue = Catalogue(*found, [])
-    rows = catalogue.connection.table("catalogue").project(", ".join(COLUMNS)).fetchall()
-    return catalogue, listing(rows, where)
+    return catalogue, listing(catalogue.connection.execute(MEMBERS).fetchall(), where)
 
 
 def check(path: Path, data: bytes, listed: Listed | None, where: str) -> None:
