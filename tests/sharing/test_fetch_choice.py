@@ -217,7 +217,7 @@ def test_whatever_cuts_a_transfer_each_byte_is_sent_once(tmp_path_factory: pytes
     fetch_one(source, root)
     assert (root / ENTRY.path).read_bytes() == DATA
     assert source.sent == len(DATA)
-    assert sorted(path.name for path in root.rglob("*") if path.is_file()) == ["fetch.jsonl", "file"]
+    assert sorted(path.name for path in root.rglob("*") if path.is_file()) == ["fetch.json", "file"]
 
 
 class Killed(BaseException):

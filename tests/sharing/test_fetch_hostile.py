@@ -445,7 +445,7 @@ def test_links_in_place_of_files_are_not_followed(server: Site, tmp_path: Path, 
 
 def test_a_ledger_that_is_a_link_or_damaged_is_refused(server: Site, tmp_path: Path):
     take(server, tmp_path / "to")
-    ledger = tmp_path / "to/fetch.jsonl"
+    ledger = tmp_path / "to/fetch.json"
     lines = ledger.read_text().splitlines()
     bad = ["{}", "[]", "nonsense", '{"path": "x", "size": "3", "stamp": null, "sha256": "", "checked": "size"}']
     for line in bad:

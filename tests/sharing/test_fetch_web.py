@@ -353,6 +353,31 @@ def test_a_listing_in_html_is_refused(tree: Tree, tmp_path: Path, capsys):
     assert "autoindex_format json" in capsys.readouterr().err
 
 
+def test_what_was_fetched_is_read_by_the_importer_as_the_source_is(tmp_path: Path):
+    from official_tree import write
+
+    from vitzoo.sharing.importing.layouts.official import survey
+
+    tree = write(tmp_path / "source")
+    (tree.root / PT / "link").unlink()  # nginx would serve what it leads to
+    with serving(tree.root, tmp_path / "home") as server:
+        outcome = fetch(tmp_path / "all", Query(epochs="all"), server.address)
+        fetch(tmp_path / "some", Query("stage = 'finetuning'"), server.address)
+    assert outcome.problems == []
+    there, here = (
+        {
+            one.key: (one.stage, sorted(one.checkpoints), one.parent, one.rivals, one.recipe)
+            for one in survey(root).members
+        }
+        for root in (tree.root, tmp_path / "all")
+    )
+    assert here == there and set(here) == set(tree.weights)
+    some = {one.key: one for one in survey(tmp_path / "some").members}
+    children = {key for key in there if key.startswith(FT)}
+    needed = {parent for key in children for parent in (there[key][2], *there[key][3]) if parent}
+    assert set(some) == children | needed and all(len(one.checkpoints) == 1 for one in some.values())
+
+
 def test_a_folder_of_trials_without_roots_is_read_by_its_configs(server: Nginx, tmp_path: Path):
     outcome = fetch(tmp_path / "to", Query("stage = 'finetuning'"), f"{server.address}{FT}/{FIRST}")
     assert outcome.problems == [] and len(list((tmp_path / "to").glob("*/checkpoint_12/checkpoints"))) == 4

@@ -5,10 +5,10 @@ could change the files. A redirect may not change the kind of address (never ``f
 this machine.
 """
 
-from ipaddress import ip_address
-from urllib.parse import SplitResult, quote, urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 from vitzoo.errors import InputError, IntegrityError
+from vitzoo.zoo.remote.address import is_here, is_safe
 
 REDIRECTS = 5
 
@@ -19,14 +19,18 @@ def base(address: str, insecure: bool) -> str:
     >>> base("https://example.org/zoo", insecure=False)
     'https://example.org/zoo/'
     """
-    parts = _split(address)
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(address)
+        _ = parts.port  # raises where it is none
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.hostname:
         raise InputError(f"{address!r} is no web address of a folder.")
     if parts.username is not None or parts.password is not None:
         raise InputError("An address must not hold a password; put it into ~/.netrc, where it is not logged.")
     if parts.query or parts.fragment:
         raise InputError(f"{address!r} has a query or a fragment; give the address of a folder.")
-    if parts.scheme == "http" and not insecure and not is_local(parts):
+    if not (insecure or is_safe(address)):
         raise InputError(
             f"{address!r} is not encrypted, so anybody on the way could change what arrives. "
             "Use https, or --insecure if you accept that."
@@ -51,12 +55,13 @@ def redirected(current: str, location: str, insecure: bool) -> str:
     """
     try:
         target = urljoin(current, location)
+        parts = urlsplit(target)
+        host, _ = parts.hostname, parts.port
+        kind = is_safe(target) or (insecure and parts.scheme == "http")
+        followed = bool(host) and kind and (is_here(current) or not is_here(target))
     except ValueError:
-        target = ""
-    old, new = _split(current), _split(target)
-    here, there = old is not None and is_local(old), new is not None and is_local(new)
-    kinds = ("http", "https") if insecure or (here and there) else ("https",)
-    if new is None or new.scheme not in kinds or not new.hostname or (there and not here):
+        target, followed = "", False
+    if not followed:
         raise IntegrityError(f"{current} redirects to {location[:200]!r}, which is not followed.")
     return target
 
@@ -65,21 +70,3 @@ def same_host(one: str, other: str) -> bool:
     """Say whether two addresses are of one server."""
     a, b = urlsplit(one), urlsplit(other)
     return (a.scheme, a.netloc) == (b.scheme, b.netloc)
-
-
-def is_local(parts: SplitResult) -> bool:
-    """Say whether an address is on this machine."""
-    host = parts.hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _split(address: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(address)
-        _ = parts.port  # raises where it is no number
-    except ValueError:
-        return None
-    return parts

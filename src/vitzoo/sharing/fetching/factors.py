@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from vitzoo.errors import InputError
+from vitzoo.errors import InputError, VitzooError
 from vitzoo.sharing import foreign_json
 from vitzoo.sharing.fetching.access import Access, Tell, silent
 from vitzoo.sharing.fetching.source import SourceError
@@ -24,7 +24,7 @@ def configs(access: Access, members: list[Member], tell: Tell = silent) -> tuple
     found: dict[str, Config] = {}
     problems = []
     for member, config, error in access.each(lambda member: _config(access, member), members):
-        if isinstance(error, InputError) or (isinstance(error, SourceError) and not error.passing):
+        if isinstance(error, VitzooError) and not (isinstance(error, SourceError) and error.passing):
             problems.append(Problem(member.path, str(error)))
         elif config is None:
             raise error or AssertionError(member.path)

@@ -1,4 +1,4 @@
-"""``fetch.jsonl`` beside the tree: which version of which file was fetched, and its SHA-256.
+"""``fetch.json`` beside the tree, in JSON lines: which version of which file was fetched, and its SHA-256.
 
 A line is written before its file gets its name, so a file without a line was not fetched by us, and is left alone.
 """
@@ -19,7 +19,7 @@ from vitzoo.zoo.atomic import storing
 from vitzoo.zoo.layout import SHA256
 from vitzoo.zoo.strict_json import encode, parse, read_bytes
 
-NAME = "fetch.jsonl"
+NAME = "fetch.json"
 MAX_BYTES = 1_000_000_000
 _CHECKED = ("sha256", "md5", "git", "size")
 

@@ -12,7 +12,9 @@ from vitzoo.zoo.layout import ZOO_JSON
 DEPTH = 6  # folders between the source and a member, at most
 MAX_FOLDERS = 20_000  # listed in all
 MAX_NAMES = 2_000_000  # in all of them
-ABOUT = frozenset({"readme.md", "readme.txt", "readme", "license", "license.md", "license.txt", "citation.cff"})
+ABOUT = frozenset(
+    {"readme.md", "readme.txt", "readme", "license", "license.md", "license.txt", "citation.cff", "provenance.json"}
+)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from vitzoo.errors import DataError, IntegrityError
 from vitzoo.sharing.fetching import addresses
 from vitzoo.sharing.fetching.patience import Patience
 from vitzoo.sharing.fetching.source import CHUNK, Body, Entry, Mark, SourceError
+from vitzoo.zoo.remote.http import PASSING
 
 if TYPE_CHECKING:
-    from requests import Response, Session
+    from requests import PreparedRequest, Response, Session
 
-PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})  # answers after which another attempt may do better
 RANGE_REFUSED = 416
 _RANGE = re.compile(r"bytes ([0-9]{1,18})-[0-9]{1,18}/([0-9]{1,18}|\*)", re.ASCII)
 
@@ -116,8 +116,11 @@ class Web:
         from requests import RequestException
 
         timeout = (self._patience.connect, self._patience.silence)
+        auth = _as_it_is if self._secret else None  # else requests would put what ~/.netrc says over a token
         try:
-            return self._session.get(url, headers=headers, timeout=timeout, stream=True, allow_redirects=False)
+            return self._session.get(
+                url, headers=headers, timeout=timeout, auth=auth, stream=True, allow_redirects=False
+            )
         except RequestException as error:
             reason = _reason(error)
             lasting = isinstance(error, ValueError) or "certificate" in reason
@@ -130,6 +133,10 @@ class Web:
         if not hasattr(self._own, "session"):
             self._own.session = Session()
         return self._own.session
+
+
+def _as_it_is(request: "PreparedRequest") -> "PreparedRequest":
+    return request
 
 
 def _chunks(response: "Response") -> Iterator[bytes]:
