@@ -13,7 +13,7 @@ from timm.models.vision_transformer import VisionTransformer
 import vitzoo
 from vitzoo.cli.main import main
 from vitzoo.errors import InputError
-from vitzoo.sharing.importing import augreg, augreg_study, layouts
+from vitzoo.sharing.importing.layouts import augreg, augreg_study, choose
 from vitzoo.zoo.verification import verify
 
 UPSTREAM = "Ti_16-i1k-300ep-lr_0.001-aug_medium1-wd_0.03-do_0.0-sd_0.1"
@@ -33,7 +33,7 @@ def by_name(survey):
 def test_the_folder_is_recognised_before_it_is_taken_for_any_other(tmp_path):
     augreg_tree(tmp_path / "augreg")
     assert augreg.fits(tmp_path / "augreg")
-    survey = layouts.survey(tmp_path / "augreg")
+    survey = choose.survey(tmp_path / "augreg")
     assert survey.layout == "augreg" and set(by_name(survey)) == {
         UPSTREAM,
         ADAPTED,

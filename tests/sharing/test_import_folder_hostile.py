@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitzoo.errors import InputError
-from vitzoo.sharing.importing import folder
-from vitzoo.sharing.importing.folder import tree
+from vitzoo.sharing.importing.layouts import folder
+from vitzoo.sharing.importing.layouts.folder import tree
 
 WEIGHTS = "a/model.safetensors"
 CONFIGS = {

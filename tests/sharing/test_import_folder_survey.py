@@ -7,7 +7,7 @@ import pytest
 from folder_trees import write_csv
 
 from vitzoo.errors import InputError
-from vitzoo.sharing.importing import folder
+from vitzoo.sharing.importing.layouts import folder
 from vitzoo.sharing.importing.survey import Found, Survey
 
 TIMM = '{"architecture": "vit_tiny_patch16_224", "num_classes": 10}'

@@ -10,8 +10,9 @@ from official_tree import CLASSES, Tree, finetuning_config, moved, pretraining_c
 from vitzoo.blueprint import Recipe, expand, load
 from vitzoo.blueprint.schema import Head
 from vitzoo.model.shapes import parameter_shapes
-from vitzoo.sharing.importing import official, recipes
+from vitzoo.sharing.importing import recipes
 from vitzoo.sharing.importing.adding import Imported
+from vitzoo.sharing.importing.layouts import official
 from vitzoo.sharing.importing.run import Wishes, run
 from vitzoo.sharing.importing.survey import Found
 from vitzoo.sharing.names.architecture import infer

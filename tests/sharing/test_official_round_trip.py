@@ -9,8 +9,8 @@ from official_tree import Tree, write
 
 from vitzoo.errors import InputError
 from vitzoo.sharing.exporting.run import export
-from vitzoo.sharing.importing import official
 from vitzoo.sharing.importing.adding import Imported
+from vitzoo.sharing.importing.layouts import official
 from vitzoo.sharing.importing.run import Wishes, run
 from vitzoo.zoo import Zoo, verify
 

@@ -42,17 +42,18 @@ def import_(
     """
     from vitzoo.cli.waiting import Waiting
     from vitzoo.errors import InputError
-    from vitzoo.sharing.importing import layouts, run
+    from vitzoo.sharing.importing import run
+    from vitzoo.sharing.importing.layouts import choose
     from vitzoo.sharing.readme import write as write_readme
 
-    survey = layouts.survey(source, layout, table, read_as)
-    layouts.state_dataset(survey, dataset)
+    survey = choose.survey(source, layout, table, read_as)
+    choose.state_dataset(survey, dataset)
     if dry_run:
         print_json(_survey_json(survey)) if json else _print_survey(survey)
         return
     if zoo is None:
         raise InputError("Say where the zoo shall be: --zoo DIR. `--dry-run` only looks.")
-    wishes = run.Wishes(name or source.resolve().name, licence or layouts.licence(survey), in_place, workers)
+    wishes = run.Wishes(name or source.resolve().name, licence or choose.licence(survey), in_place, workers)
     waiting = Waiting()
     try:
         done = run.run(survey, zoo, wishes, waiting.take)
@@ -65,9 +66,9 @@ def import_(
 
 
 def _print_survey(survey: "Survey") -> None:
-    from vitzoo.sharing.importing import layouts
+    from vitzoo.sharing.importing.layouts import choose
 
-    checkpoints, bytes_ = layouts.extent(survey)
+    checkpoints, bytes_ = choose.extent(survey)
     stages = {stage: sum(found.stage == stage for found in survey.members) for stage in ("pretraining", "finetuning")}
     print(
         f"Layout {survey.layout}: {count(len(survey.members))} members ({stages['pretraining']} of pre-training, "
@@ -118,9 +119,9 @@ def _listed(what: str, lines: list[str]) -> None:
 
 
 def _survey_json(survey: "Survey") -> dict[str, Any]:
-    from vitzoo.sharing.importing import layouts
+    from vitzoo.sharing.importing.layouts import choose
 
-    checkpoints, bytes_ = layouts.extent(survey)
+    checkpoints, bytes_ = choose.extent(survey)
     return {
         "layout": survey.layout,
         "checkpoints": checkpoints,

@@ -56,7 +56,7 @@ def infer(shapes: Mapping[str, tuple[int, ...]], known: Mapping[str, Any] | None
 
 def _head(shapes: Mapping[str, tuple[int, ...]]) -> Head:
     if "head.weight" in shapes:
-        return Head(kind="linear", outputs=shapes["head.weight"][0])
+        return Head(kind="linear", hidden=None, outputs=shapes["head.weight"][0])
     if "head.0.weight" in shapes and "head.2.weight" in shapes:
         return Head(kind="mlp", hidden=shapes["head.0.weight"][0], outputs=shapes["head.2.weight"][0])
     raise InputError("These weights have no head, neither a linear one (head.weight) nor an MLP (head.0.weight).")

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vitzoo.errors import InputError, IntegrityError
-from vitzoo.sharing.importing import augreg_study as study
-from vitzoo.sharing.importing import many, shares
-from vitzoo.sharing.importing import table as tables
+from vitzoo.sharing.importing.layouts import augreg_study as study
 from vitzoo.sharing.importing.survey import File, Found, Survey, Unplaced
-from vitzoo.sharing.importing.table import Table
+from vitzoo.sharing.importing.tables import many, shares
+from vitzoo.sharing.importing.tables import table as tables
+from vitzoo.sharing.importing.tables.table import Table
 from vitzoo.zoo import regular
 
 NAME = "augreg"

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from vitzoo.blueprint import sources
 from vitzoo.errors import InputError, nearest
-from vitzoo.sharing.importing import augreg, folder, official
+from vitzoo.sharing.importing.layouts import augreg, folder, official
 from vitzoo.sharing.importing.survey import Survey
 from vitzoo.zoo.layout import ZOO_JSON
 

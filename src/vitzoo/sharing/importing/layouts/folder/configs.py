@@ -5,12 +5,12 @@ from typing import Any
 
 from vitzoo.errors import InputError
 from vitzoo.sharing import foreign_json
-from vitzoo.sharing.importing.folder import huggingface_config, timm_config, zoo_config
-from vitzoo.sharing.importing.folder.facts import Facts
-from vitzoo.sharing.importing.folder.models import CONFIG
-from vitzoo.sharing.importing.folder.sheet import apply, understand
-from vitzoo.sharing.importing.folder.tree import Folder
-from vitzoo.sharing.importing.table import Table
+from vitzoo.sharing.importing.layouts.folder import huggingface_config, timm_config, zoo_config
+from vitzoo.sharing.importing.layouts.folder.facts import Facts
+from vitzoo.sharing.importing.layouts.folder.models import CONFIG
+from vitzoo.sharing.importing.layouts.folder.sheet import apply, understand
+from vitzoo.sharing.importing.layouts.folder.tree import Folder
+from vitzoo.sharing.importing.tables.table import Table
 
 PREPROCESSOR = "preprocessor_config.json"
 MAX_CONFIG = 8_000_000  # ImageNet-21k's names of classes, twice

@@ -5,10 +5,10 @@ from typing import Any
 from vitzoo.blueprint import reader
 from vitzoo.errors import BlueprintError, InputError
 from vitzoo.sharing import foreign_json
-from vitzoo.sharing.importing import datasets
-from vitzoo.sharing.importing.folder.facts import Facts
-from vitzoo.sharing.importing.folder.tree import Folder
-from vitzoo.sharing.importing.values import shown
+from vitzoo.sharing.importing.layouts.folder.facts import Facts
+from vitzoo.sharing.importing.layouts.folder.tree import Folder
+from vitzoo.sharing.importing.tables import datasets
+from vitzoo.sharing.importing.tables.values import shown
 
 README = "README.md"
 MAX_CARD = 4_000_000

@@ -3,9 +3,9 @@
 import json
 from dataclasses import dataclass, field
 
-from vitzoo.sharing.importing.folder import numbering
-from vitzoo.sharing.importing.folder.facts import Facts
-from vitzoo.sharing.importing.folder.models import Model
+from vitzoo.sharing.importing.layouts.folder import numbering
+from vitzoo.sharing.importing.layouts.folder.facts import Facts
+from vitzoo.sharing.importing.layouts.folder.models import Model
 from vitzoo.sharing.importing.survey import Found
 
 MAX_DECLARED = 200_000  # bytes of JSON; a zoo's config holds at most a million

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from vitzoo.blueprint.schema import Hyperparameters
-from vitzoo.sharing.importing.values import shown
+from vitzoo.sharing.importing.tables.values import shown
 
 #: Spellings of values that mean one of a recipe's; others are taken as they are, in lower case.
 SPELLINGS = {

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from vitzoo.errors import InputError
-from vitzoo.sharing.importing import many
-from vitzoo.sharing.importing import table as tables
-from vitzoo.sharing.importing.folder import card, configs, lineage, members, models, sheet, trainer, tree
-from vitzoo.sharing.importing.folder.assign import Assigned, assign
-from vitzoo.sharing.importing.folder.facts import Facts
-from vitzoo.sharing.importing.folder.models import Model
-from vitzoo.sharing.importing.folder.sheet import Sheet
-from vitzoo.sharing.importing.matching import Places
+from vitzoo.sharing.importing.layouts.folder import card, configs, lineage, members, models, sheet, trainer, tree
+from vitzoo.sharing.importing.layouts.folder.assign import Assigned, assign
+from vitzoo.sharing.importing.layouts.folder.facts import Facts
+from vitzoo.sharing.importing.layouts.folder.models import Model
+from vitzoo.sharing.importing.layouts.folder.sheet import Sheet
 from vitzoo.sharing.importing.survey import Survey, Unplaced
+from vitzoo.sharing.importing.tables import many
+from vitzoo.sharing.importing.tables import table as tables
+from vitzoo.sharing.importing.tables.matching import Places
 
 NAME = "folder"
 #: Tables that are looked for in the folder, if none is given.

@@ -3,6 +3,6 @@
 Members are sub-folders with a config and weights, and files of weights on their own, up to four folders deep.
 """
 
-from vitzoo.sharing.importing.folder.reading import NAME, fits, survey
+from vitzoo.sharing.importing.layouts.folder.reading import NAME, fits, survey
 
 __all__ = ["NAME", "fits", "survey"]

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from vitzoo.sharing.importing.folder.members import Member
-from vitzoo.sharing.importing.folder.numbering import label_of
-from vitzoo.sharing.importing.matching import Places
+from vitzoo.sharing.importing.layouts.folder.members import Member
+from vitzoo.sharing.importing.layouts.folder.numbering import label_of
+from vitzoo.sharing.importing.tables.matching import Places
 
 
 def connect(members: Sequence[Member], places: Places) -> list[Member]:

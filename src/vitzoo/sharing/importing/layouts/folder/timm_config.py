@@ -9,8 +9,8 @@ from typing import Any
 
 from vitzoo.errors import InputError
 from vitzoo.model.timm_names import MLP
-from vitzoo.sharing.importing.folder.facts import Facts
-from vitzoo.sharing.importing.values import number, shown
+from vitzoo.sharing.importing.layouts.folder.facts import Facts
+from vitzoo.sharing.importing.tables.values import number, shown
 
 #: Attention heads by the size in an architecture's name; no weight tells them.
 HEADS = {"tiny": 3, "small": 6, "base": 12, "large": 16, "huge": 16, "giant": 16, "gigantic": 16}

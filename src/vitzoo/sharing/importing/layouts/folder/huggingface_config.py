@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from vitzoo.errors import InputError
-from vitzoo.sharing.importing.folder.facts import Facts
-from vitzoo.sharing.importing.folder.timm_config import triples
-from vitzoo.sharing.importing.values import number, shown
+from vitzoo.sharing.importing.layouts.folder.facts import Facts
+from vitzoo.sharing.importing.layouts.folder.timm_config import triples
+from vitzoo.sharing.importing.tables.values import number, shown
 
 EPS = 1e-6  # vitzoo.model.vit.EPS, which imports torch; a test holds the two together
 DEFAULT_EPS = 1e-12

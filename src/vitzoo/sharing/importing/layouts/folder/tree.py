@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vitzoo.errors import InputError
-from vitzoo.sharing.importing import many
 from vitzoo.sharing.importing.survey import File, Unplaced
+from vitzoo.sharing.importing.tables import many
 
 DEPTH = 4  # folders between the root and a file of weights, at most
 ENTRIES = 500_000  # names in all

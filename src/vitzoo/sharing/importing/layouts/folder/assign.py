@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field
 
 from vitzoo.errors import InputError
-from vitzoo.sharing.importing import many
-from vitzoo.sharing.importing.columns import NAMES, normal
-from vitzoo.sharing.importing.folder.facts import LAST
-from vitzoo.sharing.importing.folder.sheet import Sheet
-from vitzoo.sharing.importing.matching import Places
+from vitzoo.sharing.importing.layouts.folder.facts import LAST
+from vitzoo.sharing.importing.layouts.folder.sheet import Sheet
 from vitzoo.sharing.importing.survey import Unplaced
-from vitzoo.sharing.importing.table import Table
-from vitzoo.sharing.importing.values import shown
+from vitzoo.sharing.importing.tables import many
+from vitzoo.sharing.importing.tables.columns import NAMES, normal
+from vitzoo.sharing.importing.tables.matching import Places
+from vitzoo.sharing.importing.tables.table import Table
+from vitzoo.sharing.importing.tables.values import shown
 
 _OF_HUB = ("hf_model_id", "model_id", "repo_id", "repo")
 

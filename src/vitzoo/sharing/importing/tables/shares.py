@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vitzoo.sharing.importing.values import number
+from vitzoo.sharing.importing.tables.values import number
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from vitzoo.errors import InputError
 from vitzoo.sharing import foreign_json
-from vitzoo.sharing.importing import values
+from vitzoo.sharing.importing.tables import values
 
 ENDINGS = (".csv", ".json", ".jsonl")
 MAX_FILE = 64_000_000

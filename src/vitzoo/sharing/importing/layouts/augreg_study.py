@@ -7,8 +7,8 @@ momentum 0.9, batches of 512, a cosine schedule, no weight decay. Images are sca
 
 from typing import Any
 
-from vitzoo.sharing.importing import datasets, factors
-from vitzoo.sharing.importing.values import shown
+from vitzoo.sharing.importing.tables import datasets, factors
+from vitzoo.sharing.importing.tables.values import shown
 
 #: Levels of ``aug``: the α of MixUp, then layers and magnitude of RandAugment (seven, in this order, in the paper).
 LEVELS = {

@@ -6,10 +6,10 @@ checkpoints of the model whose folder they lie in.
 
 from dataclasses import dataclass, field
 
-from vitzoo.sharing.importing import many
-from vitzoo.sharing.importing.folder.numbering import Label, label_of
-from vitzoo.sharing.importing.folder.tree import Folder
+from vitzoo.sharing.importing.layouts.folder.numbering import Label, label_of
+from vitzoo.sharing.importing.layouts.folder.tree import Folder
 from vitzoo.sharing.importing.survey import File, Unplaced
+from vitzoo.sharing.importing.tables import many
 
 CONFIG, ADAPTER, TRAINER = "config.json", "adapter_config.json", "trainer_state.json"
 SHARDS = ".index.json"

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from vitzoo.blueprint.schema import Augmentation, Dataset, Hyperparameters
-from vitzoo.sharing.importing.folder.facts import Facts
-from vitzoo.sharing.importing.values import shown
+from vitzoo.sharing.importing.layouts.folder.facts import Facts
+from vitzoo.sharing.importing.tables.values import shown
 
 #: The key under which an export says which checkpoint of which zoo it is.
 ORIGIN = "vitzoo"

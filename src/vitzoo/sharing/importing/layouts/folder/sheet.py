@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from vitzoo.sharing.importing import datasets, factors, shares
-from vitzoo.sharing.importing.columns import Meaning, is_accuracy, meaning
-from vitzoo.sharing.importing.folder.facts import LAST, Facts
-from vitzoo.sharing.importing.folder.timm_config import heads_of
+from vitzoo.sharing.importing.layouts.folder.facts import LAST, Facts
+from vitzoo.sharing.importing.layouts.folder.timm_config import heads_of
 from vitzoo.sharing.importing.survey import Unplaced
-from vitzoo.sharing.importing.table import Table
-from vitzoo.sharing.importing.values import number, shown
+from vitzoo.sharing.importing.tables import datasets, factors, shares
+from vitzoo.sharing.importing.tables.columns import Meaning, is_accuracy, meaning
+from vitzoo.sharing.importing.tables.table import Table
+from vitzoo.sharing.importing.tables.values import number, shown
 
 #: What a column of parents says of a model that has none.
 _NO_PARENT = frozenset({"scratch", "random", "no", "false", "0"})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from vitzoo.sharing.importing.values import shown
+from vitzoo.sharing.importing.tables.values import shown
 
 MAX_NAME = 500  # characters of what a parent is called
 LAST = None  # stands for the last epoch, whichever that will be

@@ -4,10 +4,10 @@ from typing import Any
 
 from vitzoo.errors import InputError
 from vitzoo.sharing import foreign_json
-from vitzoo.sharing.importing import columns, shares
-from vitzoo.sharing.importing.folder.facts import Facts
-from vitzoo.sharing.importing.folder.models import TRAINER, Model
-from vitzoo.sharing.importing.values import number
+from vitzoo.sharing.importing.layouts.folder.facts import Facts
+from vitzoo.sharing.importing.layouts.folder.models import TRAINER, Model
+from vitzoo.sharing.importing.tables import columns, shares
+from vitzoo.sharing.importing.tables.values import number
 
 MAX_STATE = 16_000_000
 

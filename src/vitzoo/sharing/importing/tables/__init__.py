@@ -1,0 +1,1 @@
+"""Tables that others wrote: cells, what columns mean, factors as a blueprint takes them, which model a row is of."""
