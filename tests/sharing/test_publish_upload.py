@@ -13,17 +13,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from fake_hub import TOKEN, Hub, running
-from publishable import OTHERS_WARNINGS, Run, contents, dry_run, point_to, runner, with_merged
+from publishable import DAY, OTHERS_WARNINGS, Run, contents, dry_run, point_to, runner, with_merged
 
+import vitzoo
 from vitzoo.compat import ensure_torchvision
-from vitzoo.sharing.publishing import upload
+from vitzoo.errors import InputError
+from vitzoo.sharing.publishing import dataset, prepare, upload
+from vitzoo.sharing.publishing.address import parse
 from vitzoo.zoo import Zoo, verify
 
 # Without Xet, the hub's client sends files in a way that its HTTP library wants to be rid of.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+FAST = pytest.mark.usefixtures("plain")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +41,12 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     with running() as found:
         point_to(found, monkeypatch)
         yield found
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the figures out, which take longer than the rest."""
+    monkeypatch.setattr(dataset, "pictures", lambda *_: ())
 
 
 @pytest.fixture
@@ -66,6 +77,7 @@ def test_all_of_it_arrives(zoo: Zoo, hub: Hub, run: Run, tmp_path: Path) -> None
     assert max(hub.puts.values()) == 1  # what two repositories have in common is sent once
 
 
+@FAST
 def test_what_arrived_is_a_zoo(zoo: Zoo, hub: Hub, run: Run, tmp_path: Path) -> None:
     from huggingface_hub import HfApi
 
@@ -77,7 +89,26 @@ def test_what_arrived_is_a_zoo(zoo: Zoo, hub: Hub, run: Run, tmp_path: Path) -> 
     assert Zoo.open(place).rows() == zoo.rows()
 
 
+@FAST
+def test_vitzoo_opens_it_from_the_hub(
+    zoo: Zoo, hub: Hub, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VITZOO_CACHE", str(tmp_path))
+    assert run(zoo.path, "--to", "me/little")[0] == 0
+    begun = len(hub.requests)
+    opened = vitzoo.open("hf://datasets/me/little")
+    assert opened.rows() == zoo.rows()
+    stored = zoo.checkpoint("soup").tensors()
+    found = opened.checkpoint("soup").tensors()
+    assert all(np.array_equal(found[name], stored[name]) for name in stored)
+    asked = [request.rpartition("/")[2] for request in hub.requests[begun:]]
+    assert asked == ["little", "zoo.json", "catalogue.parquet", "manifest.json", "model.safetensors"]  # and no more
+    with pytest.raises(InputError, match="cannot be published from here"):
+        prepare(opened, parse("me/again"), day=DAY)
+
+
 @pytest.mark.filterwarnings(*OTHERS_WARNINGS, "ignore:Use 'content=:DeprecationWarning")
+@FAST
 def test_croissant_reads_it_from_the_hub(
     zoo: Zoo, hub: Hub, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +123,7 @@ def test_croissant_reads_it_from_the_hub(
     assert members == [row["member"] for row in zoo.rows()]
 
 
+@FAST
 def test_timm_opens_a_member_from_the_hub(zoo: Zoo, hub: Hub, run: Run, tmp_path: Path) -> None:
     ensure_torchvision()
     import timm
@@ -104,6 +136,7 @@ def test_timm_opens_a_member_from_the_hub(zoo: Zoo, hub: Hub, run: Run, tmp_path
         assert torch.equal(model(images), zoo.checkpoint("ft-linear-supervised").to_timm()(images))
 
 
+@FAST
 def test_again_sends_nothing(zoo: Zoo, hub: Hub, run: Run) -> None:
     assert run(zoo.path, "--to", "me/little")[0] == 0
     commits, puts = list(hub.dataset("me/little").commits), hub.puts.copy()
@@ -112,6 +145,7 @@ def test_again_sends_nothing(zoo: Zoo, hub: Hub, run: Run) -> None:
     assert hub.puts == puts
 
 
+@FAST
 def test_a_failure_is_told_and_gone_on_from(zoo: Zoo, hub: Hub, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "PART_FILES", 10)
     hub.fail_puts = 7
@@ -163,6 +197,7 @@ def test_killed_in_mid_upload_it_goes_on(
     assert all(hub.puts[oid] == 1 for oid in sent)
 
 
+@FAST
 def test_the_token_is_told_to_the_hub_alone(
     zoo: Zoo, hub: Hub, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -179,6 +214,7 @@ def test_the_token_is_told_to_the_hub_alone(
     assert list(tmp_path.iterdir()) == []  # nothing is left behind
 
 
+@FAST
 def test_without_a_token_nothing_is_begun(
     zoo: Zoo, hub: Hub, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -192,6 +228,7 @@ def test_without_a_token_nothing_is_begun(
     assert hub.requests == []
 
 
+@FAST
 def test_a_token_that_may_not_write(zoo: Zoo, hub: Hub, run: Run) -> None:
     hub.forbidden = True
     code, _, err = run(zoo.path, "--to", "you/little")
@@ -200,6 +237,7 @@ def test_a_token_that_may_not_write(zoo: Zoo, hub: Hub, run: Run) -> None:
     assert hub.repos == {}
 
 
+@FAST
 def test_a_card_that_the_hub_refuses(zoo: Zoo, hub: Hub, run: Run, tmp_path: Path) -> None:
     import shutil
 
@@ -211,6 +249,7 @@ def test_a_card_that_the_hub_refuses(zoo: Zoo, hub: Hub, run: Run, tmp_path: Pat
     assert hub.repos == {}
 
 
+@FAST
 def test_private_is_private(zoo: Zoo, hub: Hub, run: Run) -> None:
     where = ("--where", "member = 'ft-linear-supervised'")
     assert run(zoo.path, "--to", "me/little", "--private", "--models", *where)[0] == 0
@@ -218,6 +257,7 @@ def test_private_is_private(zoo: Zoo, hub: Hub, run: Run) -> None:
     assert len(hub.repos) == 3
 
 
+@FAST
 def test_what_is_public_is_not_filled_with_what_should_be_private(zoo: Zoo, hub: Hub, run: Run) -> None:
     assert run(zoo.path, "--to", "me/little", "--where", "member = 'pre-supervised'")[0] == 0
     before = dict(hub.dataset("me/little").files)
@@ -227,6 +267,7 @@ def test_what_is_public_is_not_filled_with_what_should_be_private(zoo: Zoo, hub:
     assert hub.dataset("me/little").files == before
 
 
+@FAST
 def test_a_repository_of_something_else_is_left_alone(zoo: Zoo, hub: Hub, run: Run) -> None:
     assert run(zoo.path, "--to", "me/little", "--where", "member = 'pre-supervised'")[0] == 0
     hub.dataset("me/little").files["theirs.csv"] = b"1,2"
@@ -237,6 +278,7 @@ def test_a_repository_of_something_else_is_left_alone(zoo: Zoo, hub: Hub, run: R
     assert hub.dataset("me/little").commits == commits
 
 
+@FAST
 def test_weights_that_cannot_be_linked_are_not_copied(
     zoo: Zoo, hub: Hub, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,7 @@ from vitzoo.sharing import readme
 from vitzoo.sharing.readme.about import about
 from vitzoo.sharing.readme.mark import is_ours, marked
 from vitzoo.sharing.readme.text import PLACE, text
-from vitzoo.zoo import Zoo, merge, verify
+from vitzoo.zoo import Zoo, imported, merge, verify
 
 
 @pytest.fixture
@@ -177,6 +177,20 @@ def test_a_strangers_names_are_words_only(tmp_path: Path) -> None:
     body = shown.split("-->", 1)[1]
     assert not re.search(r"<(script|img|a |em|h[3-6])", body)
     assert body.count("<h1>") == 1
+
+
+def test_a_damaged_member_is_passed_over(zoo: Zoo) -> None:
+    (zoo.path / "pretraining" / "pre-supervised" / "config.json").write_text("{")
+    assert readme.write(Zoo.open(zoo.path))
+    assert about(Zoo.open(zoo.path)).statuses == {"damaged": 1, "finished": 5}
+
+
+def test_members_from_elsewhere_are_said_to_be(zoo: Zoo) -> None:
+    arch = backbone(LINEAR)
+    made = config("theirs", arch)
+    made["imported"] = imported.make("official", "place/theirs", "theirs", {"lr": 1}, [0, 1, 2], [])
+    grow(zoo.add_member(made), arch)
+    assert "imported from the layout `official`" in text(about(zoo))
 
 
 def test_hostile_sizes_are_not_believed(tmp_path: Path) -> None:

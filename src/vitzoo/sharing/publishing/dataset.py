@@ -61,7 +61,6 @@ def dataset(choice: Choice, catalogue: Catalogue, place: Place) -> Repository:
         address=place.address,
         work=work,
         pictures=drawn,
-        imported=_layouts(choice),
         where=choice.where,
         model=place.models.get(found.example["member"]) if found.example else None,
         endpoint=place.endpoint,
@@ -106,10 +105,6 @@ def _figures(choice: Choice) -> Iterable[File]:
     for name in names:
         if data := plain(folder / name, MAX_FIGURE):
             yield made(f"{FIGURES}/{name}", data)
-
-
-def _layouts(choice: Choice) -> list[str]:
-    return sorted({member.imported["layout"] for member in choice.members if member.imported})
 
 
 def _work(a: About, place: Place) -> Work:

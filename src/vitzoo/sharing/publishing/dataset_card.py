@@ -1,7 +1,7 @@
 """The card of a published zoo: metadata for the hub, and a text for whoever lands on its page."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from vitzoo.analysis.tables import escape
@@ -29,20 +29,18 @@ _SIZES = (
 class Subject:
     """What a card speaks of.
 
-    imported: layouts that members came from, which were trained elsewhere. model: the address of the repository of one
-    member, if each has one. own_citation: whether a person wrote CITATION.cff.
+    model: the address of the repository of one member, if each has one. own_citation: whether a person wrote
+    CITATION.cff.
     """
 
     about: About
     address: Address
     work: Work
     pictures: Sequence[Picture] = ()
-    imported: Sequence[str] = ()
     where: str | None = None
     model: Address | None = None
     endpoint: str = "https://huggingface.co"
     own_citation: bool = False
-    notes: Sequence[str] = field(default_factory=tuple)
 
 
 def card(s: Subject, own: str = "") -> str:
@@ -150,17 +148,12 @@ def _missing(s: Subject) -> str:
         lines.append(f"{counted(diverged, 'member')} diverged; the checkpoints before that are here.")
     if s.where is None:
         lines.append("What was measured of the zoo (`measures/`), which can be computed again.")
-    lines += s.notes
     return "\n".join(f"* {line}" for line in lines)
 
 
 def _grown(s: Subject) -> str:
-    if s.imported:
-        return (
-            f"Members were trained elsewhere and imported from {listed(map(code, s.imported))}; under `imported` their "
-            "`config.json` has what their source declares, word for word, and the factors that are known to have taken "
-            f"effect are the recipe. {code(BLUEPRINT)} says what was asked for."
-        )
+    if s.about.layouts:
+        return sections.imported(s.about)
     return (
         f"It was grown with vitzoo from {code(BLUEPRINT)}, which is here: every member is a cell of its grid. In "
         f"another directory it grows again:\n\n```bash\nvitzoo grow {BLUEPRINT} --zoo {s.address.name}-again\n```"

@@ -114,7 +114,7 @@ def _text(m: Model) -> str:
 
 def _lead(m: Model) -> str:
     row, zoo = m.row, f"[{m.zoo.id}]({m.endpoint}/datasets/{m.zoo.id})"
-    said = [f"{_origin(m)}. It is a member of the zoo {zoo}, which has every checkpoint of its training."]
+    said = [f"{_origin(m)}. It is a member of the zoo {zoo}, which has the checkpoints of its training."]
     if row["stage"] in GROWN:
         said.append(f"These are the weights of epoch {row['epoch']}, its last.")
     if row["status"] != "finished":

@@ -61,6 +61,7 @@ def prepare(
     """
     from huggingface_hub.constants import ENDPOINT
 
+    zoo.files.check_here("published")
     sound.check_idle(zoo)
     choice = choose(zoo, where)
     sound.check_whole(choice, lambda done, total: tell("Checking", done, total))

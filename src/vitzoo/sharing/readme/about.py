@@ -4,15 +4,17 @@ import math
 import statistics
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vitzoo.errors import IntegrityError
 from vitzoo.sharing.readme.accuracy import Level, accuracies
 from vitzoo.sharing.readme.factors import Factor, factors
 from vitzoo.zoo.layout import FINETUNING, PRETRAINING, STAGES
 
 if TYPE_CHECKING:
-    from vitzoo.zoo import Zoo
+    from vitzoo.zoo import Member, Zoo
 
 Row = Mapping[str, Any]
 
@@ -33,7 +35,8 @@ class About:
     members: by stage; statuses: all by status, with those that have no checkpoint yet. epochs: the first and the last
     that a stage has checkpoints of. parameters: the smallest and the largest number of a member. accuracies: of the
     members of ``judged``, a stage. merged: how many by method. example: the row of the checkpoint that is loaded as an
-    example, an accurate one. left: members of the zoo that are not spoken of.
+    example, an accurate one. layouts: where members came from that were trained elsewhere. left: members of the zoo
+    that are not spoken of.
     """
 
     name: str
@@ -54,6 +57,7 @@ class About:
     merged: Mapping[str, int]
     heads: frozenset[str]
     example: Row | None
+    layouts: tuple[str, ...] = ()
     left: int = 0
 
     @property
@@ -65,6 +69,7 @@ class About:
 def about(zoo: "Zoo", names: Collection[str] | None = None) -> About:
     """Read what a zoo is, or the members with these names as if they were all of it."""
     every = [row for row in zoo.rows(columns=["stage", "member", "epoch", "size"]) if _among(row, names)]
+    members = [member for member in zoo.members() if names is None or member.name in names]
     last = [row for row in zoo.rows("is_last") if _among(row, names)]
     statuses = Counter[str](row["status"] for row in last)
     whole = zoo.catalogue().summary["members"]
@@ -91,6 +96,7 @@ def about(zoo: "Zoo", names: Collection[str] | None = None) -> About:
         Counter(row["method"] for row in last if row["method"] is not None),
         frozenset(row["head"] for row in last if isinstance(row.get("head"), str)),
         _example(last, judged),
+        tuple(sorted({layout for member in members if (layout := _layout(member))})),
         0 if names is None else sum(whole.values()) - len(names),
     )
 
@@ -98,6 +104,13 @@ def about(zoo: "Zoo", names: Collection[str] | None = None) -> About:
 def is_accuracy(row: Row) -> bool:
     """Say whether ``test_acc`` of a row is the accuracy of a classifier; contrastive tasks measure something else."""
     return isinstance(row.get("test_acc"), int | float) and row.get("task") in ("supervised", None)
+
+
+def _layout(member: "Member") -> str:
+    """Return the layout that a member was imported from; empty if it was grown, or cannot be read."""
+    with suppress(IntegrityError):  # `vitzoo verify` says what is wrong with it
+        return member.imported["layout"] if member.imported else ""
+    return ""
 
 
 def _among(row: Row, names: Collection[str] | None) -> bool:

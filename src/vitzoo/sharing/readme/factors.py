@@ -62,11 +62,10 @@ def _architecture(row: Row) -> str | None:
     dim, depth, heads = (row.get(name) for name in ("dim", "depth", "heads"))
     if dim is None or depth is None:
         return None
-    rest = {"heads": heads, "patch": row.get("patch_size"), "pixels": row.get("image_size")}
-    words = [f"{heads} heads"] if heads else []
-    words += [f"patches of {rest['patch']}"] if rest["patch"] else []
-    words += [f"images of {rest['pixels']} pixels"] if rest["pixels"] else []
-    return ", ".join([f"ViT {dim}×{depth}", *words])
+    words = [f"ViT {dim}×{depth}", f"{heads} head{'' if heads == 1 else 's'}" if heads else ""]
+    words += [f"patches of {size}" if (size := row.get("patch_size")) else ""]
+    words += [f"images of {size} pixels" if (size := row.get("image_size")) else ""]
+    return ", ".join(filter(None, words))
 
 
 def _head(row: Row) -> str | None:

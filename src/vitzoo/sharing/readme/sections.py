@@ -81,6 +81,17 @@ def lineage(a: About) -> str:
     return "\n\n".join(said)
 
 
+def imported(a: About) -> str:
+    """Say that members were trained elsewhere; empty if none was."""
+    if not a.layouts:
+        return ""
+    return (
+        f"Members were trained elsewhere and imported from the layout {listed(map(code, a.layouts))}. Under "
+        "`imported`, their `config.json` has what their source declares, word for word; their recipe has the factors "
+        "that took effect, as far as they are known."
+    )
+
+
 def _trained(a: About, stage: str) -> str:
     number = a.members[stage]
     if stage == MERGING:
@@ -99,7 +110,8 @@ def _members(a: About) -> str:
 def _checkpoints(a: About) -> str:
     grown = [(stage, ends) for stage, ends in a.epochs.items() if stage != MERGING]
     ends = listed(f"{first} to {last} of {_STAGE[stage]}" for stage, (first, last) in sorted(grown, reverse=True))
-    return f"{a.checkpoints:,}" + (f", of epochs {ends} (0: before training)" if ends else "")
+    before = " (0: before training)" if any(first == 0 for _, (first, _) in grown) else ""
+    return f"{a.checkpoints:,}" + (f", of epochs {ends}{before}" if ends else "")
 
 
 def _computed(a: About) -> str:

@@ -9,7 +9,7 @@ PLACE = "path/to/this/directory"
 
 def text(a: About) -> str:
     """Return the README of a zoo, for whoever opens its directory."""
-    parts = [f"# {escape.markdown(a.name)}", sections.lead(a), sections.glance(a)]
+    parts = [f"# {escape.markdown(a.name)}", sections.lead(a), sections.glance(a), sections.imported(a)]
     if a.factors:
         parts += ["## Generating factors", "What varies is bold.", sections.generating(a)]
     if judged := sections.accuracy(a):
@@ -22,4 +22,4 @@ def text(a: About) -> str:
         parts.append(f"A checkpoint is a directory that timm opens. {loading.heads(a)}")
         parts.append(loading.in_timm(a, [f"folder = {path}"]))
     parts.append("`vitzoo ls` lists it, `vitzoo verify` checks every file, `vitzoo report` writes a page on it.")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"

@@ -27,6 +27,7 @@ def write(zoo: "Zoo") -> bool:
     >>> write(vitzoo.open("zoos/nano"))  # doctest: +SKIP
     True
     """
+    zoo.files.check_here("given a README")
     path = zoo.path / README
     before = read(path)
     if before is None or (before and not is_ours(before)):
