@@ -12,7 +12,11 @@ __all__ = ["__version__", "open"]
 
 
 def open(path: str | Path) -> "Zoo":
-    """Open a zoo to read, query and load from; InputError if the directory is none."""
+    """Open a zoo to read, query and load from: a directory, or an address of one that lies on a server.
+
+    Addresses are ``s3://bucket/zoo``, ``https://host/zoo``, ``hf://datasets/user/name[@revision]`` and ``file://``.
+    InputError if there is no zoo.
+    """
     from vitzoo.zoo import Zoo
 
     return Zoo.open(path)

@@ -102,3 +102,19 @@ def test_a_zoo_on_this_machine_needs_no_network_code(zoo: Zoo) -> None:
         "assert not found, found"
     )
     subprocess.run([sys.executable, "-c", code, str(zoo.path)], check=True)
+
+
+@pytest.mark.parametrize(
+    ("address", "package", "extra"),
+    [
+        ("https://127.0.0.1:9/zoo", "aiohttp", "remote"),
+        ("s3://bucket/zoo", "s3fs", "remote"),
+        ("hf://datasets/user/zoo", "huggingface_hub", "remote,hub"),
+    ],
+)
+def test_packages_that_are_not_installed_are_named(
+    address: str, package: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(InputError, match=rf"needs a package .*{package}.*: pip install 'vitzoo\[{extra}\]'"):
+        Zoo.open(address)

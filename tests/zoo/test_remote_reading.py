@@ -42,6 +42,14 @@ def test_it_is_the_same_zoo(server: Ranged, published: Path) -> None:
     assert networkx.utils.graphs_equal(remote.lineage(), local.lineage())
 
 
+def test_files_that_a_zoo_may_lack_come_if_they_are_there(server: Ranged, published: Path) -> None:
+    remote = vitzoo.open(server.url)
+    assert not remote.files.near(remote.path / "LICENSE").exists()
+    (published / "LICENSE").write_text("CC-BY-4.0")
+    assert remote.files.near(remote.path / "LICENSE").read_text() == "CC-BY-4.0"
+    (published / "LICENSE").unlink()
+
+
 def test_members_and_checkpoints_are_the_same(server: Ranged, published: Path) -> None:
     local, remote = Zoo.open(published), vitzoo.open(server.url)
     for one, other in zip(remote.members(), local.members(), strict=True):

@@ -11,7 +11,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40,64}", re.ASCII)
 
 
 def pinned(address: Address) -> Address:
-    """Return the address with its revision replaced by the commit that it is now.
+    """Return the address with its revision replaced by the commit that it is now; of a commit nothing is asked.
 
     InputError if there is no such data set or revision, or it may not be read.
     """
@@ -23,6 +23,8 @@ def pinned(address: Address) -> Address:
     )
 
     wanted = on_hub(address)
+    if wanted.revision and _COMMIT.fullmatch(wanted.revision):
+        return address
     try:
         commit = HfApi().dataset_info(wanted.repository, revision=wanted.revision, timeout=30).sha
     except (RepositoryNotFoundError, RevisionNotFoundError) as error:

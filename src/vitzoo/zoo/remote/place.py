@@ -19,6 +19,12 @@ AGAIN = "Publish the zoo again, or tell whoever did"
 EXTRAS = {"hf": "remote,hub", "s3": "remote", "http": "remote", "https": "remote"}
 
 
+def lacking(address: Address, error: ImportError) -> InputError:
+    """Return the error that says which packages an address needs."""
+    extra = EXTRAS[address.scheme]
+    return InputError(f"{address} needs a package that is not installed ({error}): pip install 'vitzoo[{extra}]'.")
+
+
 class MissingError(IntegrityError):
     """A file that is not on the server; ``path`` is its place in the zoo."""
 
@@ -130,10 +136,7 @@ class Place:
         try:
             yield
         except ImportError as error:
-            extra = EXTRAS[self.address.scheme]
-            raise InputError(
-                f"{self.address} needs a package that is not installed ({error}): pip install 'vitzoo[{extra}]'."
-            ) from None
+            raise lacking(self.address, error) from None
         except FileNotFoundError:
             raise MissingError(f"{url} is missing. {AGAIN}.", path) from None
         except PermissionError as error:

@@ -7,14 +7,14 @@ from vitzoo.zoo import catalogue_file, results
 from vitzoo.zoo.catalogue import Catalogue
 from vitzoo.zoo.checkpoint import check_manifest
 from vitzoo.zoo.files import Listed
-from vitzoo.zoo.layout import BLUEPRINT, CONFIG, FINETUNING, MANIFEST, RESULT, WEIGHTS, epoch_of
+from vitzoo.zoo.layout import CONFIG, FINETUNING, MANIFEST, RESULT, WEIGHTS, epoch_of
 from vitzoo.zoo.member import check_config
 from vitzoo.zoo.remote.listing import MEMBERS, Listing, listing
 from vitzoo.zoo.remote.place import AGAIN
 from vitzoo.zoo.strict_json import MAX_BYTES, parse
 
-#: The small files of a zoo that are fetched, and how many bytes each may have.
-LIMITS = {BLUEPRINT: MAX_BYTES, CONFIG: MAX_BYTES, MANIFEST: MAX_BYTES, RESULT: results.MAX_FILE}
+#: Files that a zoo may lack.
+OPTIONAL = frozenset({RESULT, "README.md", "LICENSE", "CITATION.cff"})
 
 
 def load(file: Path, where: str) -> tuple[Catalogue, Listing]:
@@ -27,6 +27,11 @@ def load(file: Path, where: str) -> tuple[Catalogue, Listing]:
         )
     catalogue = Catalogue(*found, [])
     return catalogue, listing(catalogue.connection.execute(MEMBERS).fetchall(), where)
+
+
+def limit(name: str) -> int:
+    """Return how many bytes a small file of this name may have."""
+    return results.MAX_FILE if name == RESULT else MAX_BYTES
 
 
 def check(path: Path, data: bytes, listed: Listed | None, where: str) -> None:

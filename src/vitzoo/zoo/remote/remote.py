@@ -11,7 +11,7 @@ from vitzoo.errors import InputError, IntegrityError, nearest
 from vitzoo.zoo import safetensors_io
 from vitzoo.zoo.disk import silent
 from vitzoo.zoo.files import Listed, Tell
-from vitzoo.zoo.layout import CATALOGUE, MANIFEST, RESULT, WEIGHTS
+from vitzoo.zoo.layout import CATALOGUE, MANIFEST, WEIGHTS
 from vitzoo.zoo.remote import mirror, published
 from vitzoo.zoo.remote.pieces import Pieces, lacking
 from vitzoo.zoo.remote.place import AGAIN, MissingError, Place
@@ -61,9 +61,9 @@ class Remote:
         if not path.is_file():
             relative = path.relative_to(self.root)
             try:
-                data = self._server.read(relative.as_posix(), published.LIMITS[path.name])
+                data = self._server.read(relative.as_posix(), published.limit(path.name))
             except MissingError:
-                if path.name == RESULT:  # it may be missing
+                if path.name in published.OPTIONAL:
                     return path
                 raise
             member = relative.parent.parent if path.name == MANIFEST else relative.parent
