@@ -1,5 +1,6 @@
 """Fixtures: the server of guarded jobs, and a sound zoo with copies of it to put things into."""
 
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,12 @@ from pathlib import Path
 import pytest
 from guarded import Server
 from hostile_zoo import make
+
+
+@pytest.fixture(autouse=True)
+def no_syncing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These zoos are thrown away, so nobody waits for the disk."""
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
 
 
 @pytest.fixture(scope="session")

@@ -166,7 +166,8 @@ def shorten(value: object, width: int = 60) -> str:
         text = ", ".join(shorten(item, width) for item in value[:width])
         return _cut(f"[{text}]", width)
     elif isinstance(value, dict):
-        text = ", ".join(f"{str(key)[:width]}: {shorten(item, width)}" for key, item in list(value.items())[:width])
+        items = list(value.items())[:width]
+        text = ", ".join(f"{ascii(str(key)[:width])[1:-1]}: {shorten(item, width)}" for key, item in items)
         return _cut(f"{{{text}}}", width)
     return _cut(ascii(value) if isinstance(value, str) else str(value), width)
 

@@ -115,7 +115,7 @@ def _slot(name: str, entry: Any, base: int, where: object) -> Slot:
     dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
     width = DTYPES[dtype][1]
     if not _is_shape(shape, width):
-        raise IntegrityError(f"{where}: {str(shape)[:80]} is not a shape. {REMEDY}.")
+        raise IntegrityError(f"{where}: {ascii(shape)[:80]} is not a shape. {REMEDY}.")
     if end - begin != math.prod(shape) * width:
         raise IntegrityError(f"{where}: its byte range does not fit shape {shape} of {dtype}. {REMEDY}.")
     return Slot(dtype, tuple(shape), base + begin, base + end)
