@@ -271,9 +271,11 @@ def test_small_files_are_checked_before_they_are_kept(server: Ranged, file: str,
 
 def test_another_members_files_are_refused(server: Ranged) -> None:
     other = server.root / "finetuning/pre/ft-b"
-    for file in ("config.json", "checkpoint_000001/manifest.json"):
+    for file in ("config.json", "checkpoint_000001/manifest.json", "checkpoint_000001/config.json"):
         shutil.copy(other / file, server.root / MEMBER / file)
     member = vitzoo.open(server.url).member("ft-a")
+    with pytest.raises(IntegrityError, match="belongs to another member than the catalogue speaks of"):
+        member.zoo.files.near(member.checkpoint(1).path / "config.json")
     with pytest.raises(IntegrityError, match="belongs to another member than the catalogue speaks of"):
         _ = member.config
     with pytest.raises(IntegrityError, match="speaks of another checkpoint"):
@@ -410,8 +412,9 @@ def test_a_damaged_cache_is_fetched_again(server: Ranged) -> None:
 def test_a_cache_without_room_says_so(server: Ranged, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint = vitzoo.open(server.url).checkpoint("ft-a", 1)
     monkeypatch.setattr(mirror.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 0))
-    with pytest.raises(VitzooError, match=r"Make room, or set \$VITZOO_CACHE"):
-        checkpoint.file()
+    for read in (checkpoint.file, lambda: checkpoint.tensors([SLOT])):
+        with pytest.raises(VitzooError, match=r"Make room, or set \$VITZOO_CACHE"):
+            read()
 
 
 def test_what_was_opened_stays_as_it_was_when_the_zoo_grows(server: Ranged) -> None:

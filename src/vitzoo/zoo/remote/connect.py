@@ -7,7 +7,7 @@ from vitzoo.zoo import zoo_json
 from vitzoo.zoo.layout import CATALOGUE, ZOO_JSON
 from vitzoo.zoo.regular import read_bytes
 from vitzoo.zoo.remote import address, mirror
-from vitzoo.zoo.remote.place import MissingError, Place, lacking
+from vitzoo.zoo.remote.place import MissingError, Place, not_installed
 from vitzoo.zoo.strict_json import MAX_BYTES, parse
 
 if TYPE_CHECKING:
@@ -49,4 +49,4 @@ def _pinned(parsed: address.Address) -> address.Address:
     try:
         return hub.pinned(parsed)
     except ImportError as error:
-        raise lacking(parsed, error) from None
+        raise not_installed(parsed, error) from None

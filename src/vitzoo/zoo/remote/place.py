@@ -1,11 +1,12 @@
 """One remote zoo's folder: small files and long stretches of bytes, with errors that say what and what to do."""
 
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cached_property
 from itertools import islice
+from threading import BoundedSemaphore
 from typing import Any
 
 from vitzoo.errors import InputError, IntegrityError, VitzooError
@@ -19,7 +20,7 @@ AGAIN = "Publish the zoo again, or tell whoever did"
 EXTRAS = {"hf": "remote,hub", "s3": "remote", "http": "remote", "https": "remote"}
 
 
-def lacking(address: Address, error: ImportError) -> InputError:
+def not_installed(address: Address, error: ImportError) -> InputError:
     """Return the error that says which packages an address needs."""
     extra = EXTRAS[address.scheme]
     return InputError(f"{address} needs a package that is not installed ({error}): pip install 'vitzoo[{extra}]'.")
@@ -38,7 +39,7 @@ class Place:
 
     def __init__(self, address: Address) -> None:
         self.address = address
-        self._connect()
+        self._kept = _Connection(address)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Place, (self.address,)
@@ -56,8 +57,9 @@ class Place:
             InputError: it may not be read, or a package is missing.
             VitzooError: the server cannot be reached.
         """
-        with self._told(path), self._room:
-            data = self._server.get(path, begin, end)
+        own = self._connection
+        with self._told(path), own.room:
+            data = own.server.get(path, begin, end)
         if len(data) > end - begin:
             raise IntegrityError(f"{self.url(path)} answers with more bytes than were asked for.")
         return data
@@ -96,8 +98,9 @@ class Place:
         return f", for example by `hf download {wanted.repository} --repo-type dataset --local-dir DIR{only}`"
 
     def _version(self, path: str) -> str | None:
-        with self._told(path), self._room:
-            return self._server.version(path)
+        own = self._connection
+        with self._told(path), own.room:
+            return own.server.version(path)
 
     def _chunks(self, path: str, spans: Sequence[tuple[int, int]]) -> Iterator[bytes]:
         """Fetch spans in order, a few ahead of the one that is taken, so that memory stays small."""
@@ -115,19 +118,10 @@ class Place:
                 pool.shutdown(cancel_futures=True)
 
     @property
-    def _server(self) -> Server:
-        """The connection of this process: one that a process was forked with is its parent's."""
-        if self._process != os.getpid():
-            self._connect()
-        with self._lock:
-            if self._own is None:
-                self._own = _server_of(self.address)
-            return self._own
-
-    def _connect(self) -> None:
-        self._process = os.getpid()
-        self._own: Server | None = None
-        self._lock, self._room = threading.Lock(), threading.BoundedSemaphore(MOST)
+    def _connection(self) -> "_Connection":
+        if self._kept.process != os.getpid():
+            self._kept = _Connection(self.address)
+        return self._kept
 
     @contextmanager
     def _told(self, path: str) -> Iterator[None]:
@@ -136,7 +130,7 @@ class Place:
         try:
             yield
         except ImportError as error:
-            raise lacking(self.address, error) from None
+            raise not_installed(self.address, error) from None
         except FileNotFoundError:
             raise MissingError(f"{url} is missing. {AGAIN}.", path) from None
         except PermissionError as error:
@@ -145,6 +139,17 @@ class Place:
             raise VitzooError(
                 f"{url} cannot be read: {error}. Check the network and repeat; what was fetched before is kept."
             ) from error
+
+
+class _Connection:
+    """What one process has of a server. A forked one makes its own: loops, sockets and locks are its parent's."""
+
+    def __init__(self, address: Address) -> None:
+        self.process, self.room, self._address = os.getpid(), BoundedSemaphore(MOST), address
+
+    @cached_property
+    def server(self) -> Server:
+        return _server_of(self._address)
 
 
 def _server_of(address: Address) -> Server:

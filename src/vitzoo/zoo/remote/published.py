@@ -1,6 +1,6 @@
 """What a published zoo says, checked before it is believed or kept: the catalogue, and small files against it."""
 
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from vitzoo.errors import IntegrityError
 from vitzoo.zoo import catalogue_file, results
@@ -34,20 +34,18 @@ def limit(name: str) -> int:
     return results.MAX_FILE if name == RESULT else MAX_BYTES
 
 
-def check(path: Path, data: bytes, listed: Listed | None, where: str) -> None:
-    """Check a small file against its form and the catalogue; IntegrityError names ``where``.
-
-    ``path`` is its place in the tree, ``listed`` what the catalogue says of the member whose file it is, if any.
-    """
+def check(path: PurePath, data: bytes, known: Listing, where: str) -> None:
+    """Check a small file, by its place in the tree, against its form and the catalogue; IntegrityError names it."""
+    member = next((place for place in path.parents if place.as_posix() in known), None)
     if path.name == RESULT:
         results.check(data, where)
-    elif path.name == CONFIG and listed is not None:
-        _check_config(path.parent, data, listed, where)
-    elif path.name == MANIFEST and listed is not None:
-        _check_manifest(path.parent, data, listed, where)
+    elif path.name == CONFIG and member is not None:  # a checkpoint's is a copy of the member's
+        _check_config(member, data, known[member.as_posix()], where)
+    elif path.name == MANIFEST and member is not None:
+        _check_manifest(path.parent, data, known[member.as_posix()], where)
 
 
-def _check_config(member: Path, data: bytes, listed: Listed, where: str) -> None:
+def _check_config(member: PurePath, data: bytes, listed: Listed, where: str) -> None:
     config = check_config(parse(data, where), where)
     stage, *above, name = member.parts
     parent = config["parent"]["member"] if config["parent"] else None
@@ -56,7 +54,7 @@ def _check_config(member: Path, data: bytes, listed: Listed, where: str) -> None
         raise IntegrityError(f"{where} belongs to another member than the catalogue speaks of. {AGAIN}.")
 
 
-def _check_manifest(checkpoint: Path, data: bytes, listed: Listed, where: str) -> None:
+def _check_manifest(checkpoint: PurePath, data: bytes, listed: Listed, where: str) -> None:
     epoch = epoch_of(checkpoint.name)
     if epoch is None or epoch not in listed.digests:
         raise IntegrityError(f"{where} is no manifest of a checkpoint that the catalogue speaks of. {AGAIN}.")

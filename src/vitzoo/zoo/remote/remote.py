@@ -66,8 +66,7 @@ class Remote:
                 if path.name in published.OPTIONAL:
                     return path
                 raise
-            member = relative.parent.parent if path.name == MANIFEST else relative.parent
-            published.check(relative, data, self._listing.get(member.as_posix()), self._url(path))
+            published.check(relative, data, self._listing, self._url(path))
             mirror.store(path, [data])
         return path
 
@@ -107,6 +106,7 @@ class Remote:
         pieces, relative = _pieces(checkpoint), self._relative(checkpoint.path / WEIGHTS)
 
         def fetch(span: tuple[int, int]) -> None:
+            mirror.check_room(span[1] - span[0])
             pieces.add(*span, self._server.stream(relative, *span))
 
         spans = lacking(((slots[name].begin, slots[name].end) for name in wanted), pieces.known())
