@@ -5,7 +5,8 @@ Usage: python benchmarks/fetch.py [--members 24] [--megabytes 87] [--rounds 5] [
 A tree in the published layout is served by nginx over loopback. In every round, in turn: curl fetches the same files
 to the same disk, ours fetches them into an empty directory (hashes, records and syncs every file), and ours is called
 again (hashes what is there). The page cache is warm. Then a tree of 250 members with 50 small checkpoints each is
-planned: a request for each folder and config. Rates are bytes of weights over wall seconds; ratios are taken round by round.
+planned: a request for each folder and config. Rates are bytes of weights over wall seconds; ratios are taken round by
+round.
 """
 
 import argparse

@@ -60,6 +60,15 @@ def test_a_folder_is_a_source(tree: Tree, tmp_path: Path):
     assert fetch(tmp_path / "to", ONE, tree.root.as_uri()).fetched == 0
 
 
+def test_a_folder_may_be_named_as_people_name_folders(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "a zoo").symlink_to(tree.root)
+    monkeypatch.chdir(tmp_path)
+    fetch("here", ONE, "a zoo")
+    fetch("there", ONE, (tmp_path / "a zoo").as_uri())
+    assert_one(tmp_path / "here", tree, "size")
+    assert_one(tmp_path / "there", tree, "size")
+
+
 def test_links_in_a_folder_are_not_followed(tree: Tree, tmp_path: Path):
     source = tmp_path / "source"
     source.mkdir()
@@ -81,7 +90,7 @@ def test_a_part_of_a_file_is_continued_from_any_file_system(tree: Tree, tmp_path
     assert outcome.received == len(data) - 20_000 and file.read_bytes() == data
 
 
-@pytest.mark.parametrize("address", ["/tmp", "s3:/x", "nothing://x", "ftp://host/x", "simplecache::file:///tmp"])
+@pytest.mark.parametrize("address", ["/nowhere", "s3:/x", "nothing://x", "ftp://host/x", "simplecache::file:///tmp"])
 def test_what_is_no_address_is_refused(address: str):
     with pytest.raises(InputError):
         open_source(address)

@@ -27,7 +27,7 @@ COMPARED = {"sha256": "SHA-256", "md5": "MD5", "git": "git's SHA-1", "size": "si
 def fetch(
     source: Annotated[
         str | None,
-        typer.Argument(help="Address (https, s3, hf, file) of the zoo; the published one if not given."),
+        typer.Argument(help="Address (https, s3, hf) or folder of the zoo; the published one if not given."),
     ] = None,
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Directory to fetch into.")] = None,
     where: Annotated[

@@ -117,8 +117,8 @@ def _add_parents(chosen: dict[str, Chosen], configs: Mapping[str, Config], paren
             number = named if named in parent.checkpoints else max(parent.checkpoints)
             chosen[parent.path] = replace(present, numbers=tuple(sorted({*present.numbers, number})))
     return [
-        *_note(orphans, "have a parent that is not there"),
-        *_note(moved, "name a checkpoint of their parent that is not there; its last is taken"),
+        *_note(orphans, "have a parent that is not at the source"),
+        *_note(moved, "name a checkpoint that their parent does not have; its last is taken"),
         *_note(doubtful, "may have more than one parent, which are all taken"),
     ]
 

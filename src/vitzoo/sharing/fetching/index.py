@@ -27,7 +27,7 @@ def parse(data: bytes, folder: str, where: str) -> list[Entry]:
             f"{where} answers with HTML where a listing in JSON is needed. Give the address of a folder that is served "
             "with nginx's 'autoindex_format json', or of the same files at s3:// or hf://."
         )
-    if len(data) > MAX_BYTES or data.count(b"{") > MAX_ENTRIES:
+    if len(data) > MAX_BYTES or max(data.count(b"{"), data.count(b"[")) > MAX_ENTRIES:
         raise DataError(f"{where} lists more than {MAX_ENTRIES:,} names; no zoo has so many in one folder.")
     try:
         listed = foreign_json.parse(data, where, MAX_BYTES)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from vitzoo.errors import InputError, nearest
 from vitzoo.sharing.fetching import addresses
@@ -35,10 +36,13 @@ def open_source(
         InputError: it is no such address, or not an encrypted one.
     """
     patience = patience or Patience()
-    protocol, separator, _ = address.partition("://")
+    protocol, separator, path = address.partition("://")
     if not separator:
-        hint = f" For a folder here, write {Path(address).absolute().as_uri()!r}." if Path(address).is_dir() else ""
-        raise InputError(f"{address!r} is no address; it looks like {EXAMPLES}.{hint}")
+        if not Path(address).is_dir():
+            raise InputError(f"{address!r} is neither a folder here nor an address, which looks like {EXAMPLES}.")
+        return FileSystemFolder(f"file://{Path(address).absolute()}", {})
+    if protocol == "file":
+        return FileSystemFolder(f"file://{unquote(path)}", {})
     if "::" in address:
         raise InputError(f"{address!r} joins several addresses; give one, such as {EXAMPLES}.")
     if protocol in ("http", "https"):

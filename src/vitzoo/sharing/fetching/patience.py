@@ -9,7 +9,7 @@ from typing import TypeVar
 from vitzoo.sharing.fetching.source import SourceError
 
 T = TypeVar("T")
-PROGRESS = 1 << 20  # bytes; an attempt that brought as many is not counted as a failure
+PROGRESS = 1 << 20  # bytes; after an attempt that brought as many, failures are counted anew
 
 
 class Stopped(Exception):
