@@ -97,6 +97,22 @@ def test_mlp_heads_are_said_plainly(place: Path) -> None:
         assert metadata_load(path)["library_name"] == ("vitzoo" if mlp else "timm")
 
 
+def test_the_example_of_an_mlp_card_needs_timm_alone(zoo: Zoo, place: Path) -> None:
+    folder = place / "little-ft-mlp-supervised"
+    *_, block = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    assert "vitzoo" not in block
+    here = block.replace(
+        'hf_hub_download("me/little-ft-mlp-supervised", "model.safetensors")', repr(str(folder / "model.safetensors"))
+    )
+    assert here != block
+    names: dict = {}
+    exec(here, names)  # noqa: S102
+    images = torch.randn(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found = names["model"].eval()(images)
+        assert torch.equal(found, zoo.checkpoint("ft-mlp-supervised").to_timm()(images))
+
+
 def test_files_are_the_last_checkpoints(zoo: Zoo, place: Path) -> None:
     for member in zoo.members():
         found = contents(place / f"little-{member.name}")

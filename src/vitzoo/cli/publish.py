@@ -89,9 +89,9 @@ def _print(prepared: "Prepared", about: dict[str, Any]) -> None:
     dataset, *models = prepared.repositories
     print(f"{printable(about['places'][0])}: {count(len(dataset.files))} files, {size(dataset.bytes)}.")
     if prepared.left:
-        print(f"{count(prepared.left)} members of the zoo are left out by --where.")
+        print(f"Members of the zoo that --where leaves out: {count(prepared.left)}.")
     if models:
-        print(f"{printable(about['places'][1])} and {count(len(models) - 1)} model repositories more.")
+        print(f"Model repositories: {count(len(models))}, the first {printable(about['places'][1])}.")
     if about["uploaded"]:
         print("All of it is on the hub.")
         return

@@ -1,18 +1,20 @@
 """The card of a member that has a repository of its own: metadata that joins the hub's tree of models, and a text."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.analysis.levels import text
 from vitzoo.analysis.tables import escape
+from vitzoo.model.timm_names import ARGUMENTS, LINEAR
 from vitzoo.sharing.publishing import licences
 from vitzoo.sharing.publishing.address import Address
 from vitzoo.sharing.readme.about import is_accuracy
 from vitzoo.sharing.readme.factors import factors
+from vitzoo.sharing.readme.loading import python
 from vitzoo.sharing.readme.mark import marked
 from vitzoo.sharing.readme.words import code, counted, listed, percent, table
-from vitzoo.zoo.layout import FINETUNING, GROWN, MERGING, PRETRAINING
+from vitzoo.zoo.layout import FINETUNING, GROWN, MERGING, PRETRAINING, WEIGHTS
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -26,12 +28,14 @@ DATASETS = {
     "imagenet": "ILSVRC/imagenet-1k",
     "tiny-imagenet": "zh-plus/tiny-imagenet",
 }
+STOCK = tuple(name for name in ARGUMENTS if name != "head_hidden")
 METRICS = ("test_acc", "train_acc_clean", "test_loss", "train_loss_clean")
 ENTRY = "import vitzoo.model.timm_entry  # registers the MLP head"
 _MLP = (
     "Its head is an MLP (Linear, ReLU, Linear), which is no part of timm's models: without vitzoo's entry, timm does "
-    "not know the architecture. The tensors of the backbone have timm's names and fit a stock model."
+    "not know the architecture."
 )
+_STOCK = "A stock model takes the same weights once it has that head:"
 _PROJECTION = "Its head is the projection of the contrastive task: the outputs are no classes."
 _VIEWS = "Accuracy of a contrastive task: share of views whose most similar other view in the batch is their partner."
 
@@ -40,7 +44,8 @@ _VIEWS = "Accuracy of a contrastive task: share of views whose most similar othe
 class Model:
     """A member as a repository: its last row of the catalogue, its address, and what it came from.
 
-    relation is ``finetune`` or ``merge``, and ``bases`` are the addresses of parent or ingredients.
+    relation is ``finetune`` or ``merge``, and ``bases`` are the addresses of parent or ingredients. arguments are
+    timm's for the model, as its config has them.
     """
 
     row: Row
@@ -50,6 +55,7 @@ class Model:
     bases: tuple[Address, ...] = ()
     relation: str | None = None
     children: int = 0
+    arguments: Mapping[str, Any] = field(default_factory=dict)
     endpoint: str = "https://huggingface.co"
 
     @property
@@ -143,10 +149,31 @@ def _link(m: Model, other: Address) -> str:
 def _use(m: Model) -> str:
     lines = ["import timm", *([ENTRY] if m.row.get("head") == "mlp" else [])]
     lines += ["", f'model = timm.create_model("hf-hub:{m.address.id}", pretrained=True)']
-    shown = "\n".join(["```python", *lines, "```"])
+    shown = python(lines)
     if m.row.get("head") == "mlp":
-        return f"{_MLP}\n\n{shown}"
+        return "\n\n".join([_MLP, shown, *_in_stock_timm(m)])
     return shown if m.is_classifier else f"{_PROJECTION}\n\n{shown}"
+
+
+def _in_stock_timm(m: Model) -> list[str]:
+    """Show how stock timm opens a member with an MLP head; nothing if its config does not say enough."""
+    stock = {name: m.arguments.get(name) for name in STOCK}
+    sizes = [stock["embed_dim"], m.row.get("head_hidden"), m.row.get("head_outputs")]
+    if not all(type(number) in (int, float) for number in (*stock.values(), *sizes)):
+        return []
+    width, hidden, outputs = sizes
+    told = ", ".join(f"{name}={number}" for name, number in stock.items())
+    lines = [
+        "import timm",
+        "from huggingface_hub import hf_hub_download",
+        "from safetensors.torch import load_file",
+        "from torch.nn import Linear, ReLU, Sequential",
+        "",
+        f'model = timm.create_model("{LINEAR}", num_classes=0, {told})',
+        f"model.head = Sequential(Linear({width}, {hidden}), ReLU(), Linear({hidden}, {outputs}))",
+        f'model.load_state_dict(load_file(hf_hub_download("{m.address.id}", "{WEIGHTS}")))',
+    ]
+    return [_STOCK, python(lines)]
 
 
 def _factors(row: Row) -> str:

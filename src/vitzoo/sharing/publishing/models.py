@@ -42,6 +42,7 @@ def models(choice: Choice, rows: Sequence[Row], zoo: Address, endpoint: str) -> 
             bases=tuple(addresses[name] for name in ([of] if isinstance(of, str) else of) if name in addresses),
             relation=bases.get(member.name, {}).get("base_model_relation"),
             children=children[member.name],
+            arguments=member.config["model_args"],
             endpoint=endpoint,
         )
         found[member.name] = _repository(member, model)
@@ -51,8 +52,9 @@ def models(choice: Choice, rows: Sequence[Row], zoo: Address, endpoint: str) -> 
 def _unfit(member: "Member", last: Mapping[str, Row]) -> str:
     if member.name not in last:
         return "it has no checkpoint"
-    lacking = [key for key in TIMM if key not in member.config]
-    return f"its config lacks {', '.join(lacking)}, which timm needs" if lacking else ""
+    if lacking := [key for key in TIMM if key not in member.config]:
+        return f"its config lacks {', '.join(lacking)}, which timm needs"
+    return "" if isinstance(member.config["model_args"], dict) else "its config has model_args that are none"
 
 
 def _addresses(members: "Sequence[Member]", zoo: Address) -> dict[str, Address]:

@@ -107,7 +107,7 @@ def _create(api: "HfApi", repository: Repository, private: bool) -> None:
         raise InputError(f"{name} is there and public. Make it private on the hub, or publish to another name.")
     if foreign := sorted({*there} - {file.place for file in repository.files} - KEPT):
         raise InputError(
-            f"{name} on the hub holds {len(foreign):,} files that are no part of this, such as {foreign[0]!r}. "
+            f"{name} on the hub holds files that are no part of this, such as {foreign[0]!r}, {len(foreign):,} in all. "
             "Publish to another name, or delete them there first."
         )
 
