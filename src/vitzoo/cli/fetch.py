@@ -38,7 +38,7 @@ def fetch(
         bool, typer.Option("--with-parents/--without-parents", help="Also what fine-tuned members began from.")
     ] = True,
     optimizer_state: Annotated[
-        bool, typer.Option("--optimizer-state", help="Also optimizers' states: pickles, up to twice as large as weights.")
+        bool, typer.Option("--optimizer-state", help="Also optimizers' states: pickles, up to twice the weights.")
     ] = False,
     parallel: Annotated[int, typer.Option(min=1, max=64, help="Files at a time.")] = 8,
     tries: Annotated[int, typer.Option(min=1, help="Attempts in a row before a file is given up.")] = 6,
