@@ -13,8 +13,8 @@ from torch import nn
 
 from vitzoo.errors import InputError
 from vitzoo.model import vit
-from vitzoo.sharing.importing.folder import configs, huggingface_config, timm_config, tree
-from vitzoo.sharing.importing.folder.models import CONFIG
+from vitzoo.sharing.importing.layouts.folder import configs, huggingface_config, timm_config, tree
+from vitzoo.sharing.importing.layouts.folder.models import CONFIG
 
 
 def is_plain(model: nn.Module) -> bool:

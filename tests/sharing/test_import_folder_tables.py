@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vitzoo.errors import InputError
-from vitzoo.sharing.importing import columns, factors, shares, table, values
-from vitzoo.sharing.importing.columns import Meaning
-from vitzoo.sharing.importing.matching import Places
+from vitzoo.sharing.importing.tables import columns, factors, shares, table, values
+from vitzoo.sharing.importing.tables.columns import Meaning
+from vitzoo.sharing.importing.tables.matching import Places
 
 ROWS = [{"model": "a", "lr": 0.1, "note": "x, y"}, {"model": "b", "lr": None, "note": "=1+1"}]
 
