@@ -38,21 +38,21 @@ pretraining:
 """
 
 
-def recipe(parent: str | None = None) -> Recipe:
+def recipe(parent: str | None = None, arch: Backbone = ARCH, **factors: Any) -> Recipe:
     return Recipe(
         stage="finetuning" if parent else "pretraining",
-        architecture=ARCH,
+        architecture=arch,
         dataset=DIGITS,
         augmentation=Augmentation(),
-        hyperparameters=Hyperparameters(seed=1, epochs=1, batch_size=2, lr=0.1),
+        hyperparameters=Hyperparameters(**({"seed": 1, "epochs": 1, "batch_size": 2, "lr": 0.1} | factors)),
         checkpoints=Checkpoints(),
         parent=parent,
     )
 
 
-def config(name: str, parent: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The config of one of the two members; the same on every machine."""
-    own = recipe(parent["id"] if parent else None)
+def config(name: str, parent: dict[str, Any] | None = None, arch: Backbone = ARCH, **factors: Any) -> dict[str, Any]:
+    """The config of a member; the same on every machine."""
+    own = recipe(parent["id"] if parent else None, arch, **factors)
     return {
         "format": 1,
         "name": name,
@@ -60,7 +60,7 @@ def config(name: str, parent: dict[str, Any] | None = None) -> dict[str, Any]:
         "stage": own.stage,
         "parent": parent,
         "recipe": own.model_dump(mode="json"),
-        **describe(ARCH, DIGITS),
+        **describe(arch, DIGITS),
     }
 
 
@@ -68,17 +68,17 @@ def child_config() -> dict[str, Any]:
     return config(CHILD, {"member": PARENT, "id": recipe().id})
 
 
-def weights(seed: int) -> dict[str, np.ndarray]:
+def weights(seed: int, arch: Backbone = ARCH) -> dict[str, np.ndarray]:
     random = np.random.default_rng(seed)
-    return {name: random.standard_normal(shape, dtype="f4") for name, shape in parameter_shapes(ARCH).items()}
+    return {name: random.standard_normal(shape, dtype="f4") for name, shape in parameter_shapes(arch).items()}
 
 
-def grow(member: Member, origin: dict[str, Any] | None = None) -> dict[str, Any]:
+def grow(member: Member, origin: dict[str, Any] | None = None, arch: Backbone = ARCH, drawn: int = 0) -> dict[str, Any]:
     sha256 = ""
     for epoch in range(2):
         metrics = {"train_loss": 1.0 - epoch / 2, "test_acc": epoch / 2}
-        seed = epoch + 10 * (origin is None)
-        sha256 = member.commit(epoch, weights(seed), metrics, origin if epoch == 0 else None)
+        seed = epoch + 10 * (origin is None) + 100 * drawn
+        sha256 = member.commit(epoch, weights(seed, arch), metrics, origin if epoch == 0 else None)
     return {"member": member.name, "epoch": 1, "sha256": sha256}
 
 
@@ -86,6 +86,20 @@ def make(path: Path) -> Zoo:
     zoo = Zoo.create(path, name="hostile", licence="CC0-1.0", blueprint=BLUEPRINT, execution={"device": "cpu"})
     parent = zoo.add_member(config(PARENT))
     grow(zoo.add_member(child_config()), grow(parent))
+    return zoo
+
+
+def make_families(path: Path) -> Zoo:
+    """A zoo of two families that can be measured on the digits: for each of two seeds a backbone and two children."""
+    arch = ARCH.model_copy(update={"head": Head(outputs=10)})
+    zoo = Zoo.create(path, name="families", licence="CC0-1.0", blueprint=BLUEPRINT, execution={"device": "cpu"})
+    for seed in (1, 2):
+        root = zoo.add_member(config(f"pre-{seed}", arch=arch, seed=seed))
+        origin = grow(root, arch=arch, drawn=seed)
+        for number, optimizer in enumerate(("adamw", "sgd"), 2):
+            above = {"member": root.name, "id": root.id}
+            child = zoo.add_member(config(f"ft-{seed}-{optimizer}", above, arch, optimizer=optimizer))
+            grow(child, origin, arch, seed * number + 5)
     return zoo
 
 
