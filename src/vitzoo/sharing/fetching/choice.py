@@ -1,20 +1,17 @@
 """Which members and which of their checkpoints: by a condition on factors, by numbers, and what lineage needs."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 from vitzoo.errors import InputError
 from vitzoo.sharing.fetching.epochs import Epochs
-from vitzoo.sharing.fetching.factors import Config, rows, stage_of
+from vitzoo.sharing.fetching.factors import Config, rows
 from vitzoo.sharing.fetching.survey import Member
-from vitzoo.sharing.official.places import ROOTS
+from vitzoo.sharing.official.kinship import parent_names, parent_number, stage_of
 from vitzoo.zoo.layout import FINETUNING, PRETRAINING
 
 RIVALS = 8  # members of one name that may be a parent; more are no zoo's
 Parents = Mapping[str, list[Member]]
-_NUMBER = re.compile(r"checkpoint_([0-9]{1,9})(?:/|$)", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -58,17 +55,6 @@ def choose(
     return sorted(chosen.values(), key=lambda one: (one.stage != PRETRAINING, one.member.path)), notes
 
 
-def parent_names(path: str, config: Config) -> list[str]:
-    """What a fine-tuned member's parent may be called: as its config says, then as the folder it lies in.
-
-    >>> parent_names("finetuning/a/b", {"pretraining::model": "c"}), parent_names("finetuning/b", {})
-    (['c', 'a'], [])
-    """
-    said, above = config.get("pretraining::model"), PurePosixPath(path).parent.name
-    names = (name for name in (said, above) if isinstance(name, str) and name and name not in ROOTS)
-    return list(dict.fromkeys(names))
-
-
 def _parents(members: list[Member], configs: Mapping[str, Config], stages: Mapping[str, str]) -> Parents:
     """Who may be the parent of each fine-tuned member, the likeliest first, by the path of the child.
 
@@ -105,7 +91,7 @@ def _add_parents(chosen: dict[str, Chosen], configs: Mapping[str, Config], paren
     orphans, moved, doubtful = [], [], []
     for one in [one for one in chosen.values() if one.stage == FINETUNING]:
         found = [parent for parent in parents[one.member.path] if parent.checkpoints]
-        named = _named(configs[one.member.path])
+        named = parent_number(configs[one.member.path])
         if not found:
             orphans.append(one.member.name)
         elif named is not None and not any(named in parent.checkpoints for parent in found):
@@ -121,12 +107,6 @@ def _add_parents(chosen: dict[str, Chosen], configs: Mapping[str, Config], paren
         *_note(moved, "name a checkpoint that their parent does not have; its last is taken"),
         *_note(doubtful, "may have more than one parent, which are all taken"),
     ]
-
-
-def _named(config: Config) -> int | None:
-    path = config.get("pretraining::model::path")
-    match = _NUMBER.search(path) if isinstance(path, str) else None
-    return int(match[1]) if match else None
 
 
 def _note(names: list[str], text: str) -> list[str]:

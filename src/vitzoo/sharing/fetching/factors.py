@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping
-from pathlib import PurePosixPath
 from typing import Any
 
 from vitzoo.errors import InputError, VitzooError
@@ -11,7 +10,7 @@ from vitzoo.sharing.fetching.access import Access, Tell, silent
 from vitzoo.sharing.fetching.source import SourceError
 from vitzoo.sharing.fetching.survey import Member, Problem
 from vitzoo.sharing.official import declared
-from vitzoo.sharing.official.places import ROOTS
+from vitzoo.sharing.official.kinship import stage_of
 from vitzoo.zoo.rows import OF_PARENT
 from vitzoo.zoo.strict_json import MAX_BYTES
 
@@ -44,18 +43,6 @@ def rows(members: list[Member], configs: Mapping[str, Config], parents: Mapping[
         of_parent = {f"parent_{name}": above.get(name) for name in OF_PARENT}
         table.append({**own[member.path], "parent_member": parent.name if parent else None, **of_parent})
     return _typed(table)
-
-
-def stage_of(path: str, config: Mapping[str, Any]) -> str:
-    """Stage of a member: what a folder above it is called, else whether its config speaks of pre-training.
-
-    >>> stage_of("vit_cifar100_finetuned/a/b", {}), stage_of("trial_7", {"pretraining::model": "a"})
-    ('finetuning', 'finetuning')
-    """
-    for part in PurePosixPath(path).parts[:-1]:
-        if part in ROOTS:
-            return ROOTS[part]
-    return "finetuning" if any(name.startswith("pretraining::") for name in config) else "pretraining"
 
 
 def _config(access: Access, member: Member) -> Config:

@@ -1,7 +1,6 @@
 """Survey a folder in the published zoo's layout, or of Ray Tune's trials: members, curves, who came from whom."""
 
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,13 +13,13 @@ from vitzoo.sharing.importing import restore
 from vitzoo.sharing.importing.survey import File, Found, Survey, Unplaced
 from vitzoo.sharing.official import curves, declared
 from vitzoo.sharing.official.epochs import numbering
+from vitzoo.sharing.official.kinship import parent_names, parent_number, stage_of
 from vitzoo.sharing.official.places import CONFIGS, RESULT, ROOTS, number_of, weights_among
 
 NAME = "official"
 DEPTH = 6  # folders between the root and a member, at most
 DOCUMENTS = frozenset({"README.md", "LICENSE", "CITATION.cff", "provenance.json", "fetch.json"})  # beside the two roots
 ENTRIES = 200_000  # names in one folder, at most
-_PATH_NUMBER = re.compile(r"checkpoint_([0-9]{1,9})(?:/|$)", re.ASCII)
 
 
 @dataclass
@@ -79,7 +78,7 @@ def _trial(key: str, place: Path, by: str) -> _Trial:
     curve = curves.read(place / RESULT) if (place / RESULT).is_file() else curves.Curve()
     if travelled := restore.read(config):
         return _Trial(_travelled(key, travelled, numbers, curve), numbers)
-    stage = _stage(key, config)
+    stage = stage_of(key, config)
     epochs = numbering(curve.lines, numbers)
     found = Found(
         key,
@@ -115,9 +114,7 @@ def _find_parent(trial: _Trial, trials: dict[str, _Trial]) -> None:
     found = trial.found
     if found.stage != "finetuning" or found.travelled:
         return
-    folder = found.key.split("/")[-2] if "/" in found.key else ""
-    said = found.declared.get("pretraining::model")
-    hints = [hint for hint in (said, None if folder in ROOTS else folder) if isinstance(hint, str) and hint]
+    hints = parent_names(found.key, found.declared)
     backbones = {key: other for key, other in trials.items() if other.found.stage == "pretraining"}
     named = dict.fromkeys(key for hint in hints for key, other in backbones.items() if other.found.name == hint)
     found.parent_hint = hints[0] if hints else None
@@ -125,20 +122,12 @@ def _find_parent(trial: _Trial, trials: dict[str, _Trial]) -> None:
         return
     found.parent, *rivals = named
     found.rivals = tuple(rivals)
-    if len(set(hints)) > 1 and rivals:
+    if len(hints) > 1 and rivals:
         found.notes.append(f"its config names {hints[0]!r} as its parent, its folder {hints[1]!r}")
-    path = found.declared.get("pretraining::model::path")
-    match = _PATH_NUMBER.search(path) if isinstance(path, str) else None
+    number = parent_number(found.declared)
     parent = backbones[found.parent]
-    if match and int(match[1]) in parent.numbers:
-        found.parent_epoch = int(match[1]) + parent.of_number
-
-
-def _stage(key: str, config: dict[str, Any]) -> str:
-    for part in key.split("/")[:-1]:
-        if part in ROOTS:
-            return ROOTS[part]
-    return "finetuning" if any(name.startswith("pretraining::") for name in config) else "pretraining"
+    if number in parent.numbers:
+        found.parent_epoch = number + parent.of_number
 
 
 def _config(place: Path) -> dict[str, Any]:
