@@ -92,13 +92,11 @@ def _meta(connection: duckdb.DuckDBPyConnection, name: str, path: Path) -> Meta 
     if not isinstance(meta, dict) or meta.get("version") != VERSION or not isinstance(meta.get("fingerprint"), str):
         return None
     count = connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [name]).fetchone()
-    summary = meta.get("summary")
-    if not _is_summary(summary) or count != (summary["checkpoints"],) or summary["checkpoints"] > MAX_ROWS:
-        return None
-    return meta
+    return meta if _is_summary(meta.get("summary"), count) else None
 
 
-def _is_summary(summary: Any) -> bool:
+def _is_summary(summary: Any, count: tuple[int] | None) -> bool:
+    """Say whether this sums up as many rows as the file says it has."""
     return (
         isinstance(summary, dict)
         and set(summary) == {"members", "checkpoints", "bytes", "unreadable", "unreadable_first"}
@@ -107,6 +105,8 @@ def _is_summary(summary: Any) -> bool:
         and all(type(number) is int for number in summary["members"].values())
         and isinstance(summary["unreadable_first"], list)
         and all(isinstance(text, str) for text in summary["unreadable_first"])
+        and count == (summary["checkpoints"],)
+        and summary["checkpoints"] <= MAX_ROWS
     )
 
 

@@ -30,7 +30,7 @@ def connect() -> duckdb.DuckDBPyConnection:
     Traceback (most recent call last):
     _duckdb.PermissionException: Permission Error: ...
     """
-    return duckdb.connect(config=SETTINGS)
+    return duckdb.connect(config={**SETTINGS})
 
 
 def lock(connection: duckdb.DuckDBPyConnection) -> None:
