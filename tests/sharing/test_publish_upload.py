@@ -246,7 +246,18 @@ def test_a_card_that_the_hub_refuses(zoo: Zoo, hub: Hub, run: Run, tmp_path: Pat
     code, _, err = run(own.path, "--to", "me/little")
     assert code == 3
     assert "license is not known" in err
-    assert hub.repos == {}
+    assert hub.dataset("me/little").commits == []
+    assert not hub.puts
+
+
+@FAST
+def test_a_hub_that_is_not_there(zoo: Zoo, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with running() as gone:
+        point_to(gone, monkeypatch)
+    code, out, err = run(zoo.path, "--to", "me/little")
+    assert (code, out) == (1, "")
+    assert "could not make me/little" in err
+    assert "run the same command again" in err
 
 
 @FAST

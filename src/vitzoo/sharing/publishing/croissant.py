@@ -110,7 +110,7 @@ def _weights() -> dict[str, Any]:
         "description": "The weights of every checkpoint, under timm's names. Path and SHA-256 of each are in the "
         "catalogue.",
         "encodingFormat": "application/octet-stream",
-        "includes": f"*/{WEIGHTS}",
+        "includes": f"**/{WEIGHTS}",
     }
 
 

@@ -48,7 +48,7 @@ class Place:
 
 
 def dataset(choice: Choice, catalogue: Catalogue, place: Place) -> Repository:
-    """Return the repository of a zoo, or of the chosen part of it; ``zoo.json`` comes last, as in any zoo.
+    """Return the repository of a zoo, or of the chosen part of it; the card comes first, and ``zoo.json`` last.
 
     What a person wrote (README.md, LICENSE, CITATION.cff, .gitattributes, figures) is taken as it is.
     """
@@ -82,7 +82,7 @@ def dataset(choice: Choice, catalogue: Catalogue, place: Place) -> Repository:
     }
     members = [file for member in choice.members for file in of_member(member)]
     small = [made(name, text) for name, text in beside.items()]
-    return Repository("dataset", place.address, (*members, *figures.values(), *small, *reversed(head)))
+    return Repository("dataset", place.address, (*small, *figures.values(), *members, *reversed(head)))
 
 
 def _own(choice: Choice, name: str) -> str:

@@ -70,8 +70,8 @@ def _addresses(members: "Sequence[Member]", zoo: Address) -> dict[str, Address]:
 def _repository(member: "Member", model: Model) -> Repository:
     checkpoint = member.checkpoint(model.row["epoch"])
     files = (
+        made("README.md", model_card.card(model)),
         made(CONFIG, member.config_bytes),
         weights(WEIGHTS, checkpoint),
-        made("README.md", model_card.card(model)),
     )
     return Repository("model", model.address, files)

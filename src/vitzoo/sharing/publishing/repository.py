@@ -44,16 +44,6 @@ class Repository:
         """Its page on the hub."""
         return f"{endpoint}/{'datasets/' if self.kind == 'dataset' else ''}{self.address.id}"
 
-    @property
-    def card(self) -> str:
-        """The text of README.md."""
-        return next(file.content.decode() for file in self.files if is_card(file) and isinstance(file.content, bytes))
-
-
-def is_card(file: File) -> bool:
-    """Say whether a file is the card, which the hub validates."""
-    return file.place == "README.md"
-
 
 def made(place: str, content: str | bytes) -> File:
     """Return a file with this content."""

@@ -1,8 +1,8 @@
 """Send repositories to the hub with the hub's own client, in parts that are commits; what is there is not sent again.
 
 A part is as large as the hub recommends for one commit. The client compares every file with what the hub has, so a
-repeated upload goes on where the last one stopped. ``zoo.json`` is in the last part of a zoo: until all is there, the
-repository is no zoo.
+repeated upload goes on where the last one stopped. The card is in the first part, where the client has the hub validate
+it before anything is sent; ``zoo.json`` is in the last: until all is there, the repository is no zoo.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -57,7 +57,6 @@ def upload(repositories: Sequence[Repository], private: bool, tell: Tell) -> lis
 
     api, total, done, found = HfApi(), sum(r.bytes for r in repositories), 0, []
     with _quiet():
-        _check_card(repositories[0])  # of a zoo, whose card is in its last part; a model is one part
         for repository in repositories:
             _create(api, repository, private)
             parts = list(split(repository.files))
@@ -87,14 +86,6 @@ def split(files: Sequence[File]) -> Iterator[list[File]]:
         size += file.size
     if part:
         yield part
-
-
-def _check_card(repository: Repository) -> None:
-    """Have the hub validate the card before anything is sent; the client does so again with the part that has it."""
-    from huggingface_hub import RepoCard
-
-    with explained(f"accept the card of {repository.address.id}"):
-        RepoCard(repository.card).validate(repository.kind)
 
 
 def _create(api: "HfApi", repository: Repository, private: bool) -> None:
