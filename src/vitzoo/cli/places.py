@@ -5,7 +5,13 @@ from typing import Annotated
 
 import typer
 
-from vitzoo.zoo.remote.address import check_directory
+
+def directory(text: str) -> Path:
+    """Return a directory to write to; InputError if it is an address."""
+    from vitzoo.zoo.remote.address import check_directory  # only here: --help needs no zoo
+
+    return check_directory(text)
+
 
 ZooPlace = Annotated[
     str,
@@ -13,5 +19,5 @@ ZooPlace = Annotated[
 ]
 ZooDirectory = Annotated[
     Path,
-    typer.Option("--zoo", parser=check_directory, metavar="DIR", help="Directory of the zoo; made if it is not there."),
+    typer.Option("--zoo", parser=directory, metavar="DIR", help="Directory of the zoo; made if it is not there."),
 ]

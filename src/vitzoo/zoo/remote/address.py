@@ -6,7 +6,6 @@ way could change it. Plain ``http`` is for this machine.
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -107,6 +106,8 @@ def is_safe(url: str) -> bool:
 
 def is_here(url: str) -> bool:
     """Say whether a web address is on this machine."""
+    from ipaddress import ip_address  # only here: every zoo is opened by way of this file
+
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
