@@ -37,8 +37,8 @@ class Checkpoint:
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """Digests, origin and metrics, as in ``manifest.json``."""
-        self._files.near(self.path / MANIFEST)
-        return read_manifest(self.path, self.member.name, self.epoch)
+        file = self._files.near(self.path / MANIFEST)
+        return check_manifest(read_json(file), file, self.member.name, self.epoch)
 
     @property
     def sha256(self) -> str:
@@ -100,7 +100,8 @@ class Checkpoint:
 
 def read_manifest(path: Path, member: str, epoch: int) -> dict[str, Any]:
     """Read a checkpoint's manifest and check its form and that it speaks of this member and epoch."""
-    return check_manifest(read_json(path / MANIFEST), path / MANIFEST, member, epoch)
+    file = path / MANIFEST
+    return check_manifest(read_json(file), file, member, epoch)
 
 
 def check_manifest(value: Any, where: object, member: str, epoch: int) -> dict[str, Any]:
