@@ -12,7 +12,7 @@ import duckdb
 import pyarrow.parquet
 import pytest
 import yaml
-from exportable import backbone, config, empty, grow, populate
+from exportable import backbone, config, empty, grow, populate, tensors
 from fake_hub import card_errors
 from huggingface_hub import DatasetCard, DatasetCardData, metadata_load
 from publishable import DAY, Run, contents, dry_run, runner, with_merged
@@ -361,6 +361,16 @@ def test_names_of_models_are_the_hubs(member: str) -> None:
     name = model_name("nano", member, "0123456789abcdef")
     validate_repo_id(f"me/{name}")
     assert parse(f"me/{name}").name == name
+
+
+def test_unfinished_members_are_said_to_be(tmp_path: Path) -> None:
+    zoo = empty(tmp_path / "zoo")
+    arch = backbone()
+    zoo.add_member(config("slow", arch, epochs=9)).commit(0, tensors(arch, 0), {}, None)
+    dry_run(zoo, tmp_path / "out")
+    card = (tmp_path / "out" / "dataset" / "README.md").read_text()
+    assert "The end of 1 training: these members are unfinished." in card
+    assert "| **status** | 1 growing |" in card
 
 
 def test_populated_zoos_need_no_merging_folder(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from vitzoo.sharing.readme.about import About, about
 from vitzoo.sharing.readme.mark import is_ours
 from vitzoo.sharing.readme.words import counted
 from vitzoo.zoo.layout import BLUEPRINT, CATALOGUE, FIGURES, ZOO_JSON
+from vitzoo.zoo.regular import read_bytes
+from vitzoo.zoo.strict_json import MAX_BYTES
 
 CARD, LICENSE, CITATION, CROISSANT, ATTRIBUTES = (
     *("README.md", "LICENSE", "CITATION.cff"),
@@ -68,8 +70,8 @@ def dataset(choice: Choice, catalogue: Catalogue, place: Place) -> Repository:
     )
     figures = {file.place: file for file in (*(made(p.place, p.png) for p in drawn), *_figures(choice))}
     head = [
-        made(ZOO_JSON, plain(zoo.path / ZOO_JSON) or b""),
-        made(BLUEPRINT, plain(zoo.path / BLUEPRINT) or b""),
+        made(ZOO_JSON, read_bytes(zoo.path / ZOO_JSON, MAX_BYTES)),
+        made(BLUEPRINT, read_bytes(zoo.path / BLUEPRINT, MAX_BYTES)),
         made(CATALOGUE, catalogue.parquet),
     ]
     metadata = croissant.metadata(_head(subject, place), head, catalogue.parquet)

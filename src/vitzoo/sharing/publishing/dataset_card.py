@@ -142,10 +142,10 @@ def _missing(s: Subject) -> str:
     data = sorted({name for names in a.datasets.values() for name in names})
     lines = [f"Images: those of {listed(map(code, data))} come from their own sources."] if data else []
     lines.append("States of optimizers: members can be fine-tuned further, but their own training cannot go on.")
-    if unfinished := {name: count for name, count in a.statuses.items() if name in ("planned", "growing")}:
-        lines.append(f"The rest of unfinished members: {listed(f'{n:,} {name}' for name, n in unfinished.items())}.")
+    if growing := a.statuses.get("growing"):
+        lines.append(f"The end of {counted(growing, 'training')}: these members are unfinished.")
     if diverged := a.statuses.get("diverged"):
-        lines.append(f"{counted(diverged, 'member')} diverged; the checkpoints before that are here.")
+        lines.append(f"The end of {counted(diverged, 'training')} that diverged; the checkpoints before that are here.")
     if s.where is None:
         lines.append("What was measured of the zoo (`measures/`), which can be computed again.")
     return "\n".join(f"* {line}" for line in lines)
@@ -155,8 +155,8 @@ def _grown(s: Subject) -> str:
     if s.about.layouts:
         return sections.imported(s.about)
     return (
-        f"It was grown with vitzoo from {code(BLUEPRINT)}, which is here: every member is a cell of its grid. In "
-        f"another directory it grows again:\n\n```bash\nvitzoo grow {BLUEPRINT} --zoo {s.address.name}-again\n```"
+        f"It was grown with vitzoo from {code(BLUEPRINT)}, which is here: every trained member is a cell of its grid. "
+        f"In another directory it grows again:\n\n```bash\nvitzoo grow {BLUEPRINT} --zoo {s.address.name}-again\n```"
     )
 
 

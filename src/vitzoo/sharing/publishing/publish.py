@@ -1,6 +1,5 @@
 """Publish a zoo: check it, prepare its repositories, and write them to a folder or send them to the hub."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -15,9 +14,10 @@ from vitzoo.sharing.publishing.models import models
 from vitzoo.sharing.publishing.repository import File, Repository
 from vitzoo.sharing.publishing.upload import Uploaded
 from vitzoo.zoo import Zoo
+from vitzoo.zoo.disk import silent
+from vitzoo.zoo.files import Tell
 
 DATASET, MODELS = "dataset", "models"  # folders of a dry run
-Tell = Callable[[str, int, int], None]  # (what is being done, done, total)
 
 
 @dataclass(frozen=True)
@@ -35,10 +35,6 @@ class Written:
 
     folders: tuple[Path, ...]
     copied: int
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Tell nobody."""
 
 
 def prepare(

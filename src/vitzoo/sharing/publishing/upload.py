@@ -5,7 +5,7 @@ repeated upload goes on where the last one stopped. The card is in the first par
 it before anything is sent; ``zoo.json`` is in the last: until all is there, the repository is no zoo.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from vitzoo.errors import InputError, VitzooError
 from vitzoo.sharing.publishing import folder
 from vitzoo.sharing.publishing.repository import File, Repository
+from vitzoo.zoo.files import Tell
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -23,7 +24,6 @@ PART_FILES = 100
 PART_BYTES = 5_000_000_000
 MAX_WORDS = 300  # characters of an error of the client that are told
 KEPT = frozenset({".gitattributes"})  # the hub puts it into every new repository
-Tell = Callable[[str, int, int], None]  # (what is being done, done, total)
 
 
 @dataclass(frozen=True)
