@@ -53,7 +53,7 @@ def import_(
         return
     if zoo is None:
         raise InputError("Say where the zoo shall be: --zoo DIR. `--dry-run` only looks.")
-    wishes = run.Wishes(name or source.resolve().name, licence or choose.licence(survey), in_place, workers)
+    wishes = run.Wishes(name, licence, in_place, workers)
     waiting = Waiting()
     try:
         done = run.run(survey, zoo, wishes, waiting.take)

@@ -19,6 +19,7 @@ from vitzoo.cli.ls import ls
 from vitzoo.cli.measure import measure
 from vitzoo.cli.merge import app as merge
 from vitzoo.cli.plan import plan
+from vitzoo.cli.publish import publish
 from vitzoo.cli.report import report
 from vitzoo.cli.show import show
 from vitzoo.cli.similarity import similarity
@@ -46,6 +47,7 @@ app.command("report")(report)
 app.command("import")(import_)
 app.command("export")(export)
 app.command("fetch")(fetch)
+app.command("publish")(publish)
 app.command("compare")(compare)
 app.command("similarity")(similarity)
 app.command("curvature")(curvature)

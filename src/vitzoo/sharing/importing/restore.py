@@ -2,16 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from vitzoo.errors import InputError, IntegrityError
-from vitzoo.zoo import Member, Zoo, imported
+from vitzoo.sharing import foreign_json
+from vitzoo.zoo import Member, Zoo, imported, zoo_json
 from vitzoo.zoo.checkpoint import is_edge
 from vitzoo.zoo.commit import Ready
-from vitzoo.zoo.layout import MERGING, PRETRAINING
+from vitzoo.zoo.layout import BLUEPRINT, MERGING, PRETRAINING, ZOO_JSON
 from vitzoo.zoo.member import check_config
+from vitzoo.zoo.strict_json import MAX_BYTES
 
 KEY = "vitzoo::"
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is said of a zoo as a whole."""
+
+    name: str
+    licence: str
+    execution: dict[str, Any]
+    blueprint: str
 
 
 @dataclass(frozen=True)
@@ -22,6 +35,18 @@ class Travelled:
     epochs: list[int]
     origin: dict[str, Any] | None
     checkpoints: dict[int, dict[str, Any]]
+
+
+def head(folder: Path) -> Head | None:
+    """Return what an export wrote of the zoo as a whole; ``None`` if nothing. InputError if it is not sound."""
+    if not folder.is_dir() or folder.is_symlink():
+        return None
+    try:
+        found = zoo_json.read(folder / ZOO_JSON)
+        text = foreign_json.read_text(folder / BLUEPRINT, MAX_BYTES).decode()
+    except (IntegrityError, UnicodeDecodeError) as error:
+        raise InputError(f"{folder} is not what an export writes: {error}") from None
+    return Head(found["name"], found["licence"], found["execution"], text)
 
 
 def read(declared: Mapping[str, Any]) -> Travelled | None:

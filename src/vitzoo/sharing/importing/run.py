@@ -1,13 +1,14 @@
 """A survey becomes a zoo: backbones first, then what was fine-tuned from them. Safe to kill and to repeat."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vitzoo.errors import InputError
 from vitzoo.sharing.importing import naming, weights
 from vitzoo.sharing.importing.adding import Adder, Imported
 from vitzoo.sharing.importing.quarantine.pool import Pool
+from vitzoo.sharing.importing.restore import Head
 from vitzoo.sharing.importing.survey import Found, Survey, Unplaced
 from vitzoo.zoo import Zoo, atomic
 from vitzoo.zoo.layout import FINETUNING, PRETRAINING
@@ -15,16 +16,20 @@ from vitzoo.zoo.layout import FINETUNING, PRETRAINING
 BLUEPRINT = (
     "# This zoo was not grown from a blueprint: it was imported (layout: {layout}).\n# Models found: {members}.\n"
 )
+LICENCES = {"official": "CC-BY-4.0"}  # under which a layout's models are published (paper, Appendix C)
 
 Tell = Callable[[str, int, int, str], None]
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the user may choose: the zoo's name and licence, whether files stay where they are, number of workers."""
+    """What the user may choose: the zoo's name and licence, whether files stay where they are, number of workers.
 
-    name: str
-    licence: str
+    Without a name or a licence, those that travelled with an export of ours are taken, else the folder's and "unknown".
+    """
+
+    name: str | None = None
+    licence: str | None = None
     in_place: bool = False
     workers: int | None = None
 
@@ -36,8 +41,7 @@ def run(survey: Survey, path: Path, wishes: Wishes, tell: Tell = lambda what, do
     """
     if not survey.members:
         raise InputError(f"{survey.root} holds no model that can be imported. {_first(survey.unplaced)}")
-    text = BLUEPRINT.format(layout=survey.layout, members=len(survey.members))
-    zoo = Zoo.create(path, name=wishes.name, licence=wishes.licence, blueprint=text, execution={})
+    zoo = Zoo.create(path, **vars(_head(survey, wishes)))
     zoo.sweep()
     adder = Adder(survey.layout, Imported(zoo, left_out=list(survey.unplaced)))
     names, sizes = naming.names(survey.members), {found.key: _bytes(found) for found in survey.members}
@@ -59,6 +63,13 @@ def run(survey: Survey, path: Path, wishes: Wishes, tell: Tell = lambda what, do
     finally:
         atomic.discard(outbox)
     return adder.result
+
+
+def _head(survey: Survey, wishes: Wishes) -> Head:
+    """Return what the zoo says of itself."""
+    text = BLUEPRINT.format(layout=survey.layout, members=len(survey.members))
+    head = survey.head or Head(survey.root.resolve().name, LICENCES.get(survey.layout, "unknown"), {}, text)
+    return replace(head, name=wishes.name or head.name, licence=wishes.licence or head.licence)
 
 
 def _bytes(found: Found) -> int:

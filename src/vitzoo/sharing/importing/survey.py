@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from vitzoo.sharing.importing.restore import Travelled
+from vitzoo.sharing.importing.restore import Head, Travelled
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ class Unplaced:
 
 @dataclass
 class Survey:
-    """All that was found under a folder, by the reader of which layout."""
+    """All that was found under a folder, by the reader of which layout; ``head`` travelled with an export of ours."""
 
     layout: str
     root: Path
+    head: Head | None = None
     members: list[Found] = field(default_factory=list)
     unplaced: list[Unplaced] = field(default_factory=list)

@@ -7,15 +7,19 @@ published keys a config has what an import needs to make the same zoo again, und
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vitzoo.sharing.exporting import files
 from vitzoo.sharing.exporting.contract import Exporter, Item, Order, Survey, Tell, several
 from vitzoo.sharing.exporting.each import each
 from vitzoo.sharing.official import told
-from vitzoo.sharing.official.places import RESULT
+from vitzoo.sharing.official.places import HEAD, RESULT
 from vitzoo.zoo import Member
-from vitzoo.zoo.layout import CONFIG, MERGING, WEIGHTS, checkpoint_name
+from vitzoo.zoo.layout import BLUEPRINT, CONFIG, FORMAT, MERGING, WEIGHTS, ZOO_JSON, checkpoint_name
+from vitzoo.zoo.strict_json import encode
+
+if TYPE_CHECKING:
+    from vitzoo.zoo import Zoo
 
 PICKLE = "checkpoints"
 PREFIX = "vit."
@@ -39,16 +43,25 @@ def survey(order: Order, tell: Tell) -> Survey:
     size = sum(item.row["size"] + OVERHEAD for item in kept)
     merged = len(order.items) - len(kept)
     notes = (f"{several(merged, 'merged checkpoint')} left out, for which the tree has no place.",) if merged else ()
-    return Survey(len(kept) + 2 * len(order.members), size, notes)
+    return Survey(len(kept) + 2 * len(order.members) + 2, size, notes)
 
 
 def write(order: Order, folder: Path, tell: Tell) -> tuple[str, ...]:
     """Write members' configs and curves, then all weights, whose digests are checked as they are read."""
+    _write_head(order.zoo, folder / HEAD)
     for items in order.members:
         if items[0].checkpoint.member.stage != MERGING:
             _write_member(items, folder)
     each(lambda item: _write_weights(item, folder), _kept(order), "Exporting", tell)
     return survey(order, tell).notes
+
+
+def _write_head(zoo: "Zoo", folder: Path) -> None:
+    """Write what is said of the zoo as a whole, which the published layout has no place for."""
+    folder.mkdir()
+    head = {"format": FORMAT, "name": zoo.name, "licence": zoo.licence, "execution": zoo.execution}
+    files.write_text(folder / ZOO_JSON, encode(head).decode())
+    files.write_text(folder / BLUEPRINT, zoo.blueprint_text)
 
 
 def usage(order: Order) -> str:

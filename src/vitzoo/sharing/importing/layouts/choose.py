@@ -45,11 +45,6 @@ def extent(survey: Survey) -> tuple[int, int]:
     return len(files), sum(file.size for file in files)
 
 
-def licence(survey: Survey) -> str:
-    """Return the licence under which a layout's models are published, where there is one (paper, Appendix C)."""
-    return "CC-BY-4.0" if survey.layout == official.NAME else "unknown"
-
-
 def state_dataset(survey: Survey, source: str | None) -> None:
     """Add to members whose data set is not known that it is ``source``; InputError if there is no such source."""
     if source is None:

@@ -14,7 +14,7 @@ from vitzoo.sharing.importing.survey import File, Found, Survey, Unplaced
 from vitzoo.sharing.official import curves, declared
 from vitzoo.sharing.official.epochs import numbering
 from vitzoo.sharing.official.kinship import parent_names, parent_number, stage_of
-from vitzoo.sharing.official.places import CONFIGS, RESULT, ROOTS, number_of, weights_among
+from vitzoo.sharing.official.places import CONFIGS, HEAD, RESULT, ROOTS, number_of, weights_among
 
 NAME = "official"
 DEPTH = 6  # folders between the root and a member, at most
@@ -56,7 +56,7 @@ def survey(root: Path, table: Path | None = None, by: str = "released") -> Surve
     if table is not None:
         raise InputError(f"Members of this layout have their own configs; leave out the table {table}.")
     declared.check_reading(by)
-    found = Survey(NAME, root)
+    found = Survey(NAME, root, restore.head(root / HEAD))
     trials = {}
     for place in _members(root, root, 0, found.unplaced):
         key = place.relative_to(root).as_posix()
@@ -171,7 +171,7 @@ def _members(place: Path, root: Path, depth: int, unplaced: list[Unplaced]) -> I
         unplaced.append(Unplaced(place.relative_to(root).as_posix(), f"lies more than {DEPTH} folders deep"))
         return
     for folder in folders:
-        if folder.name != ".ipynb_checkpoints":
+        if folder.name != ".ipynb_checkpoints" and folder != root / HEAD:
             yield from _members(folder, root, depth + 1, unplaced)
 
 
