@@ -186,3 +186,25 @@ def test_what_no_zoo_can_store_is_left_out_with_the_reason(tmp_path: Path) -> No
     done = run(official.survey(tree.root), tmp_path / "zoo", WISHES)
     assert [member.name for member in done.zoo.members()] == ["a"]
     assert "cannot be stored as JSON" in done.left_out[0].reason
+
+
+def test_a_flat_folder_of_trials(tmp_path: Path) -> None:
+    """Ray Tune's own folder: long names, params.json, a grid beside the trials; stages and parents from configs."""
+    tree, head = Tree(tmp_path / "tune_zoo"), Head(outputs=CLASSES)
+    start = weights(1, head)
+    names = [f"NN_tune_trainable_a1b2_0000{i}_{i}_optim={o},lr=0.001_2024-01-01_00-00-0{i}" for i, o in enumerate("ab")]
+    tree.member(names[0], pretraining_config(1, 8), {3: start}, config_name="params.json")
+    child = finetuning_config(names[0], "/x/checkpoint_000003/checkpoints", False, "sgd", 0.1)
+    tree.member(names[1], child, {0: start, 1: moved(start, 3, head)}, config_name="params.json")
+    for junk in ("config.json", "index_dict.json", "experiment_state-2024.json"):
+        (tree.root / junk).write_text("{}")
+    assert official.fits(tree.root)
+    done = run(official.survey(tree.root), tmp_path / "zoo", WISHES)
+    assert sorted(place.key for place in done.left_out) == [
+        "config.json",
+        "experiment_state-2024.json",
+        "index_dict.json",
+    ]
+    (found,) = done.zoo.members("finetuning")
+    assert found.checkpoints()[0].manifest["parent"]["epoch"] == 3
+    assert verify(done.zoo, deep=True).findings == []
