@@ -152,3 +152,17 @@ def test_wrong_columns_and_orders(zoo: Zoo) -> None:
         with pytest.raises(VitzooError):
             zoo.rows(order_by=order)
     assert zoo.rows(columns=["epoch"], order_by="-epoch, member", limit=1) == [{"epoch": 3}]
+
+
+def test_scan_reads_all_that_fits_into_one_memory(zoo: Zoo) -> None:
+    expected = [(c.member.name, c.epoch) for m in zoo.members("finetuning") for c in m.checkpoints() if c.epoch > 1]
+    found, places = [], set()
+    for checkpoint, tensors in zoo.scan("stage = 'finetuning' AND epoch > 1"):
+        found.append((checkpoint.member.name, checkpoint.epoch))
+        places.add(tensors["b.weight"].ctypes.data)
+        assert (tensors["b.weight"] == checkpoint.tensors(["b.weight"])["b.weight"]).all()
+    assert found == expected
+    assert len(places) == 1
+    assert [list(tensors) for _, tensors in zoo.scan("is_last", ["a.bias"])] == [["a.bias"]] * 6
+    with pytest.raises(InputError, match="no tensor"):
+        list(zoo.scan(names=["c"]))

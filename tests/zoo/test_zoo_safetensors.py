@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 
 from vitzoo.errors import InputError, IntegrityError
 from vitzoo.zoo import safetensors_io as io
+from vitzoo.zoo.placing import Memory, plan
 
 DTYPES = ["bool", "u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8"]
 arrays = st.sampled_from(DTYPES).flatmap(
@@ -183,3 +184,60 @@ def test_links_and_directories_are_refused(tmp_path: Path) -> None:
     for name in ("link", ".", "missing"):
         with pytest.raises(IntegrityError):
             io.read(tmp_path / name)
+
+
+def test_tensors_that_touch_are_read_at_once_and_lie_as_in_the_file(tmp_path: Path) -> None:
+    tensors = {"c": np.arange(3, dtype="u1"), "a": np.arange(5, dtype="f4"), "b": np.arange(6, dtype="i8")}
+    io.write(tmp_path / "t", tensors)
+    slots = io.read_header(tmp_path / "t")
+    assert plan(slots).runs == [(slots["b"].begin, slots["c"].end, slots["b"].begin % 64)]
+    assert len(plan({name: slots[name] for name in ("b", "c")}).runs) == 2
+    for names in (["a"], ["c", "b"], ["b", "a", "c"], []):
+        found = io.read(tmp_path / "t", names)
+        assert list(found) == names
+        assert all(same(found[name], tensors[name]) and found[name].flags.writeable for name in names)
+        assert all(array.flags.aligned for array in found.values())
+
+
+def test_memory_is_used_again(tmp_path: Path) -> None:
+    memory = Memory()
+    for name, size in (("small", 10), ("large", 1000), ("other", 1000)):
+        io.write(tmp_path / name, {"x": np.full(size, len(name), "f4")})
+    assert io.read(tmp_path / "small", None, memory)["x"].tolist() == [5.0] * 10
+    large = io.read(tmp_path / "large", None, memory)["x"]
+    io.read(tmp_path / "other", None, memory)
+    assert large[0] == 5.0
+    assert io.read(tmp_path / "small", None, memory)["x"].ctypes.data <= large.ctypes.data < large.ctypes.data + 4000
+    fresh = [io.read(tmp_path / "large")["x"] for _ in range(2)]
+    assert not np.shares_memory(*fresh)
+
+
+def test_numbers_that_others_do_not_align_are_aligned(tmp_path: Path) -> None:
+    data = np.arange(3, dtype="<f4").tobytes()
+    header = {"odd": entry("U8", [1], 0, 1), "x": entry("F32", [3], 1, 13)}
+    (tmp_path / "t").write_bytes(raw(header, b"\7" + data))
+    for names in (None, ["x"]):
+        found = io.read(tmp_path / "t", names)["x"]
+        assert found.tolist() == [0.0, 1.0, 2.0]
+        assert found.flags.aligned
+
+
+def test_a_header_that_was_seen_is_not_believed_of_another_file(tmp_path: Path) -> None:
+    """What is remembered of headers is remembered with the size of the file."""
+    io.write(tmp_path / "t", {"x": np.zeros(4, "f4")})
+    assert io.read(tmp_path / "t")
+    with (tmp_path / "t").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(IntegrityError, match="its header speaks of"):
+        io.read(tmp_path / "t")
+    io.write(tmp_path / "u", {"x": np.zeros(4, "f4")})
+    io.read_header(tmp_path / "u").clear()
+    assert list(io.read_header(tmp_path / "u")) == ["x"]
+
+
+def test_a_file_larger_than_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    io.write(tmp_path / "t", {"x": np.zeros(400, "f4"), "y": np.zeros(4, "f4")})
+    monkeypatch.setattr(io, "_memory_of_this_machine", lambda: 1000)
+    with pytest.raises(InputError, match="this machine has 1,000 of memory"):
+        io.read(tmp_path / "t")
+    assert io.read(tmp_path / "t", ["y"])["y"].shape == (4,)

@@ -47,6 +47,11 @@ class Slot(NamedTuple):
     begin: int
     end: int
 
+    @property
+    def width(self) -> int:
+        """Bytes of an element."""
+        return DTYPES[self.dtype][1]
+
 
 def is_tensor_name(name: object) -> bool:
     """Say whether a tensor may have this name; it may become a file's in an archive, so it must not be a path.

@@ -7,10 +7,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import InputError, IntegrityError, nearest
+from vitzoo.zoo.placing import Arrays, Memory, Plan, arrays, new, plan
 from vitzoo.zoo.regular import REMEDY, opened
 from vitzoo.zoo.safetensors_header import (
     DTYPES,
@@ -30,6 +32,7 @@ from vitzoo.zoo.safetensors_header import (
 if TYPE_CHECKING:
     import numpy as np
 
+LONGEST_KNOWN, MOST_KNOWN = 64_000, 64  # bytes of headers that are remembered, and how many
 _WRITTEN = {code: name for name, (code, _) in DTYPES.items() if name != "BF16"}
 
 
@@ -69,18 +72,24 @@ def _chunks(tensors: Mapping[str, Any]) -> Iterator[bytes | memoryview]:
 def read_header(path: Path) -> dict[str, Slot]:
     """Read and check the header; IntegrityError names the file and, where there is one, the tensor."""
     with opened(path) as descriptor:
-        return _read_header(descriptor, path)
+        return dict(_header_of(descriptor, path).slots)
 
 
-def read(path: Path, names: Iterable[str] | None = None) -> "dict[str, np.ndarray]":
-    """Read the named tensors (default: all, in the file's order); nothing else is read from disk."""
+def read(path: Path, names: Iterable[str] | None = None, memory: Memory | None = None) -> Arrays:
+    """Read the named tensors (default: all, in the file's order); nothing else is read from disk.
+
+    The arrays of one call lie side by side in one piece of memory, which lives as long as one of them does. With
+    ``memory`` that of the call before is used again, and what it returned is overwritten.
+    """
     with opened(path) as descriptor:
-        slots = _read_header(descriptor, path)
-        wanted = list(slots) if names is None else list(names)
-        if unknown := [name for name in wanted if name not in slots]:
-            raise InputError(f"{path} has no tensor {unknown[0]!r}.{nearest(unknown[0], slots)}")
-        _check_memory(sum(slots[name].end - slots[name].begin for name in wanted), path)
-        return {name: _read_tensor(descriptor, slots[name], path, name) for name in wanted}
+        header = _header_of(descriptor, path)
+        wanted = header.whole if names is None else plan(_chosen(header.slots, names, path))
+        _check_memory(wanted.size, path)
+        space = new(wanted.size) if memory is None else memory.take(wanted.size)
+        for run in wanted.runs:
+            _fill(descriptor, space[run.at : run.at + run.end - run.begin], run.begin, path)
+    found = arrays(space, wanted) if memory is None else memory.arrays(wanted)
+    return _usable(found, wanted, path) if wanted.odd else found
 
 
 def _writable(name: str, value: Any) -> "np.ndarray":
@@ -128,27 +137,72 @@ def _bytes(array: "np.ndarray") -> memoryview:
     return array.reshape(-1).view("u1").data if array.size else memoryview(b"")
 
 
-def _read_header(descriptor: int, path: Path) -> dict[str, Slot]:
+class _Header:
+    """Where the tensors lie in a file, and the plan to read them all, made when it is first needed."""
+
+    def __init__(self, slots: dict[str, Slot]) -> None:
+        self.slots = slots
+
+    @cached_property
+    def whole(self) -> Plan:
+        return plan(self.slots)
+
+
+_known: dict[tuple[int, bytes], _Header] = {}
+
+
+def _header_of(descriptor: int, path: Path) -> _Header:
+    """Read and check a header, once for all files that have the same.
+
+    The checkpoints of a member have the same header to the byte, and most members of a zoo the same as others. What it
+    says depends on nothing but its bytes and the size of the file.
+    """
     size = os.fstat(descriptor).st_size
     length = header_length(os.pread(descriptor, PREFIX, 0), size, path)
-    return parse_header(os.pread(descriptor, length, PREFIX), size, path)
+    text = os.pread(descriptor, length, PREFIX)
+    found = _known.get((size, text))
+    if found is None:
+        found = _Header(parse_header(text, size, path))
+        if len(text) <= LONGEST_KNOWN:
+            if len(_known) >= MOST_KNOWN:
+                _known.clear()
+            _known[size, text] = found
+    return found
+
+
+def _chosen(slots: Mapping[str, Slot], names: Iterable[str], path: Path) -> dict[str, Slot]:
+    wanted = list(names)
+    if unknown := [name for name in wanted if name not in slots]:
+        raise InputError(f"{path} has no tensor {unknown[0]!r}.{nearest(unknown[0], slots)}")
+    return {name: slots[name] for name in wanted}
 
 
 def _check_memory(needed: int, path: Path) -> None:
     """A file that is mostly holes may be larger than any memory and cost its sender nothing."""
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    there = _memory_of_this_machine()
     if needed > there:
         raise InputError(f"{path} holds {needed:,} bytes of these tensors; this machine has {there:,} of memory.")
 
 
-def _read_tensor(descriptor: int, slot: Slot, path: Path, name: str) -> "np.ndarray":
+@cache
+def _memory_of_this_machine() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _fill(descriptor: int, target: "np.ndarray", begin: int, path: Path) -> None:
+    view, done = target.data, 0
+    while done < len(target):  # one call reads at most 2 GiB
+        count = os.preadv(descriptor, [view[done:]], begin + done)
+        if count == 0:
+            raise IntegrityError(f"{path} ends early. {REMEDY}.")
+        done += count
+
+
+def _usable(found: Arrays, wanted: Plan, path: Path) -> Arrays:
+    """Finish the tensors that do not lie in memory as they should."""
     import numpy as np
 
-    array = np.empty(slot.shape, DTYPES[slot.dtype][0])
-    view, offset = _bytes(array), slot.begin
-    while offset < slot.end:  # one call reads at most 2 GiB
-        count = os.preadv(descriptor, [view[offset - slot.begin :]], offset)
-        if count == 0:
-            raise IntegrityError(f"{path}, tensor {name!r}: the file ends early. {REMEDY}.")
-        offset += count
-    return decode(slot, array, path, name)
+    for name, slot in wanted.odd.items():
+        # Processors and libraries want numbers at multiples of their size; a file that others wrote may lack that.
+        found[name] = decode(slot, np.require(found[name], requirements="A"), path, name)
+    return found

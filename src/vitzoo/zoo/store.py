@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitzoo.errors import InputError, IntegrityError, nearest
-from vitzoo.zoo import atomic, commit, merge, results, zoo_json
+from vitzoo.zoo import atomic, commit, merge, results, safetensors_io, zoo_json
 from vitzoo.zoo.checkpoint import Checkpoint
 from vitzoo.zoo.disk import Disk, directories
 from vitzoo.zoo.files import Files
@@ -27,11 +27,13 @@ from vitzoo.zoo.layout import (
     is_name,
 )
 from vitzoo.zoo.member import Member, check_config
+from vitzoo.zoo.placing import Memory
 from vitzoo.zoo.remote.address import check_directory, is_address
 from vitzoo.zoo.strict_json import MAX_BYTES, encode_foreign, parse, read_bytes
 
 if TYPE_CHECKING:
     import networkx
+    import numpy as np
     import pandas
 
     from vitzoo.zoo.catalogue import Catalogue
@@ -254,12 +256,21 @@ class Zoo:
 
         The places follow from names, not from the catalogue's paths, which anyone may have written.
         """
-        members = {member.name: member for member in self.members()}
-        if made_up := [row["member"] for row in rows if row["member"] not in members]:
-            raise IntegrityError(f"The catalogue names {made_up[0]!r}, which is no member. Remove catalogue.parquet.")
-        found = [Checkpoint(members[row["member"]], row["epoch"]) for row in rows]
+        found = self._listed(rows)
         self.files.ahead((checkpoint.file for checkpoint in found), "Fetching weights")
         return [checkpoint.file() for checkpoint in found]
+
+    def scan(
+        self, where: str | None = None, names: Sequence[str] | None = None
+    ) -> "Iterator[tuple[Checkpoint, dict[str, np.ndarray]]]":
+        """Read the weights of the checkpoints that fit, one after another, as fast as the disk's cache gives them.
+
+        All are read into the same memory: use or copy the arrays of one checkpoint before you ask for the next.
+        ``names`` are the tensors to read, all by default.
+        """
+        memory = Memory()
+        for checkpoint in self._listed(self.rows(where, ["member", "epoch"])):
+            yield checkpoint, safetensors_io.read(checkpoint.file(), names, memory)
 
     def sweep(self) -> int:
         """Remove what killed writers left and complete ``result.json``; return how many things were removed.
@@ -286,6 +297,12 @@ class Zoo:
 
     def _at(self, path: Path) -> Member:
         return self._members.setdefault(path, Member(self, path))
+
+    def _listed(self, rows: Sequence[Mapping[str, Any]]) -> list[Checkpoint]:
+        members = {member.name: member for member in self.members()}
+        if made_up := [row["member"] for row in rows if row["member"] not in members]:
+            raise IntegrityError(f"The catalogue names {made_up[0]!r}, which is no member. Remove catalogue.parquet.")
+        return [Checkpoint(members[row["member"]], row["epoch"]) for row in rows]
 
     def _check_origins(self, config: Mapping[str, Any]) -> None:
         for edge in merge.origins(config["merge"]):
