@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Sequence
 from datetime import date
 
+from vitzoo.analysis import words
 from vitzoo.blueprint.factors import Factor
 from vitzoo.measures.measurements import Measurements
-from vitzoo.report import words
 from vitzoo.report.facts import Facts
 from vitzoo.report.markup import Markup, element, join
 from vitzoo.report.sections.section import Section, scrolling

@@ -1,7 +1,7 @@
 """Averages within a lineage: the paper's Figures 2a, 2b and 3, and what it says of them; or how to make them."""
 
+from vitzoo.analysis import words
 from vitzoo.measures.selection import LeftOut
-from vitzoo.report import words
 from vitzoo.report.averages import Shown
 from vitzoo.report.markup import Markup, element, join
 from vitzoo.report.sections import figures, findings

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Sequence
 
+from vitzoo.analysis import words
 from vitzoo.analysis.findings.criteria import number
 from vitzoo.analysis.findings.finding import FAILS, HOLDS, UNTESTABLE, Finding
-from vitzoo.report import words
 from vitzoo.report.markup import Markup, element, join
 from vitzoo.report.sections.section import Section
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from vitzoo.analysis import words
 from vitzoo.measures.measurements import Measurements
-from vitzoo.report import words
 from vitzoo.report.markup import Markup, element, join
 from vitzoo.report.sections.section import Section
 

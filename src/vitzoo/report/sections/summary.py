@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vitzoo.analysis import words
 from vitzoo.analysis.findings.finding import FAILS, HOLDS, UNTESTABLE
 from vitzoo.measures.measurements import DataFrame, Measurements
-from vitzoo.report import words
 from vitzoo.report.facts import Facts
 from vitzoo.report.markup import Markup, element, join
 

@@ -78,15 +78,6 @@ class Exporter:
     options: frozenset[str] = frozenset()
 
 
-def several(number: int, what: str) -> str:
-    """Write a number of things.
-
-    >>> several(1, "member"), several(1200, "member")
-    ('1 member', '1,200 members')
-    """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def at_folder(order: Order, index: int) -> dict[str, Any]:
     """Locate an item in the directory of its own."""
     return {"path": order.items[index].folder}

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vitzoo.analysis.words import counted
 from vitzoo.measures.selection import ALL, LAST, Epochs
-from vitzoo.sharing.exporting.contract import Exporter, Item, Order, several
+from vitzoo.sharing.exporting.contract import Exporter, Item, Order
 
 if TYPE_CHECKING:
     from vitzoo.zoo import Zoo
@@ -65,7 +66,7 @@ def readme(order: Order, exporter: Exporter, notes: Sequence[str], kept: Sequenc
     from vitzoo.analysis.tables.escape import markdown  # only here: it comes with the tables
 
     zoo = order.zoo
-    amount = f"{several(len(order.items), 'checkpoint')} of {several(len(order.members), 'member')}"
+    amount = f"{counted(len(order.items), 'checkpoint')} of {counted(len(order.members), 'member')}"
     lines = [
         f"# {markdown(zoo.name)}, exported to {exporter.name}",
         "",

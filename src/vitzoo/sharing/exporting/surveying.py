@@ -1,6 +1,7 @@
 """What an export of models will be, from configs and headers: sizes, and that every file is the model of its config."""
 
-from vitzoo.sharing.exporting.contract import Order, Survey, Tell, several
+from vitzoo.analysis.words import counted
+from vitzoo.sharing.exporting.contract import Order, Survey, Tell
 from vitzoo.sharing.exporting.model import Model, model_of
 
 SMALL = 4_000  # bytes of a small file, about
@@ -32,12 +33,12 @@ def _notes(models: list[Model]) -> tuple[str, ...]:
     notes = []
     if mlp := sum(model.mlp for model in models):
         notes.append(
-            f"{mlp:,} of {several(len(models), 'member')} with an MLP head, which no stock model has: exported as the "
+            f"{mlp:,} of {counted(len(models), 'member')} with an MLP head, which no stock model has: exported as the "
             "backbone without a head, the head in head.safetensors, and a README.md that says how to put it on."
         )
     if contrastive := sum(_is_contrastive(model) for model in models):
         notes.append(
-            f"{several(contrastive, 'member')} trained contrastively: the outputs of their heads are no classes."
+            f"{counted(contrastive, 'member')} trained contrastively: the outputs of their heads are no classes."
         )
     return tuple(notes)
 

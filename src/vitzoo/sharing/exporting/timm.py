@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vitzoo.analysis.words import counted
 from vitzoo.model.timm_names import LINEAR, describe
 from vitzoo.sharing.exporting import files, heads, images
-from vitzoo.sharing.exporting.contract import Exporter, Item, Order, Survey, Tell, at_folder, several
+from vitzoo.sharing.exporting.contract import Exporter, Item, Order, Survey, Tell, at_folder
 from vitzoo.sharing.exporting.each import each
 from vitzoo.sharing.exporting.facts import README, origin
 from vitzoo.sharing.exporting.model import Model, model_of
@@ -107,11 +108,11 @@ def _notes(linked: int, copied: int) -> tuple[str, ...]:
     notes = []
     if linked:
         notes.append(
-            f"The weights of {several(linked, 'checkpoint')} are hard links to the zoo's files: they take no space, "
+            f"The weights of {counted(linked, 'checkpoint')} are hard links to the zoo's files: they take no space, "
             "were not read, and must be replaced rather than edited in place. --copy makes copies."
         )
     if copied:
-        notes.append(f"The weights of {several(copied, 'checkpoint')} are copies, whose digests were checked.")
+        notes.append(f"The weights of {counted(copied, 'checkpoint')} are copies, whose digests were checked.")
     return tuple(notes)
 
 

@@ -9,8 +9,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vitzoo.analysis.words import counted
 from vitzoo.sharing.exporting import files
-from vitzoo.sharing.exporting.contract import Exporter, Item, Order, Survey, Tell, several
+from vitzoo.sharing.exporting.contract import Exporter, Item, Order, Survey, Tell
 from vitzoo.sharing.exporting.each import each
 from vitzoo.sharing.official import told
 from vitzoo.sharing.official.places import HEAD, RESULT
@@ -42,7 +43,7 @@ def survey(order: Order, tell: Tell) -> Survey:
     kept = _kept(order)
     size = sum(item.row["size"] + OVERHEAD for item in kept)
     merged = len(order.items) - len(kept)
-    notes = (f"{several(merged, 'merged checkpoint')} left out, for which the tree has no place.",) if merged else ()
+    notes = (f"{counted(merged, 'merged checkpoint')} left out, for which the tree has no place.",) if merged else ()
     return Survey(len(kept) + 2 * len(order.members) + 2, size, notes)
 
 

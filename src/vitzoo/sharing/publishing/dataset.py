@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+from vitzoo.analysis.words import counted
 from vitzoo.errors import IntegrityError
 from vitzoo.sharing.publishing import citation, croissant, dataset_card, licences
 from vitzoo.sharing.publishing.address import Address
@@ -19,7 +20,6 @@ from vitzoo.sharing.publishing.pictures import pictures
 from vitzoo.sharing.publishing.repository import File, Repository, made, of_member, plain
 from vitzoo.sharing.readme.about import About, about
 from vitzoo.sharing.readme.mark import is_ours
-from vitzoo.sharing.readme.words import counted
 from vitzoo.zoo.layout import BLUEPRINT, CATALOGUE, FIGURES, ZOO_JSON
 from vitzoo.zoo.regular import read_bytes
 from vitzoo.zoo.strict_json import MAX_BYTES

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vitzoo.analysis.tables import escape
+from vitzoo.analysis.words import counted, listed
 from vitzoo.sharing.publishing import citation, licences
 from vitzoo.sharing.publishing.address import Address
 from vitzoo.sharing.publishing.citation import Work
@@ -12,7 +13,7 @@ from vitzoo.sharing.publishing.pictures import Picture
 from vitzoo.sharing.readme import loading, sections
 from vitzoo.sharing.readme.about import About
 from vitzoo.sharing.readme.mark import marked, metadata_of
-from vitzoo.sharing.readme.words import code, counted, listed
+from vitzoo.sharing.readme.markdown import code
 from vitzoo.zoo.layout import BLUEPRINT, CATALOGUE
 
 TAGS = (

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vitzoo.analysis.levels import text
 from vitzoo.analysis.tables import escape
+from vitzoo.analysis.words import counted, listed, percent
 from vitzoo.model.timm_names import ARGUMENTS, LINEAR
 from vitzoo.sharing.publishing import licences
 from vitzoo.sharing.publishing.address import Address
@@ -13,7 +14,7 @@ from vitzoo.sharing.readme.about import is_accuracy
 from vitzoo.sharing.readme.factors import factors
 from vitzoo.sharing.readme.loading import python
 from vitzoo.sharing.readme.mark import marked
-from vitzoo.sharing.readme.words import code, counted, listed, percent, table
+from vitzoo.sharing.readme.markdown import code, table
 from vitzoo.zoo.layout import FINETUNING, GROWN, MERGING, PRETRAINING, WEIGHTS
 
 if TYPE_CHECKING:

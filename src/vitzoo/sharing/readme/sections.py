@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from vitzoo.analysis.levels import text
 from vitzoo.analysis.tables import escape
+from vitzoo.analysis.words import counted, listed, percent, size
 from vitzoo.sharing.readme.about import About, Backbone, is_accuracy
 from vitzoo.sharing.readme.accuracy import Level
-from vitzoo.sharing.readme.words import code, counted, listed, percent, size, table
+from vitzoo.sharing.readme.markdown import code, table
 from vitzoo.zoo.layout import FINETUNING, MERGING, PRETRAINING
 
 BACKBONES = 25  # that are listed; of more, the first ones
