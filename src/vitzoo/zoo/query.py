@@ -31,7 +31,8 @@ def rows(
     with _explained(catalogue.columns, where):
         relation = _relation(catalogue, where, columns, order_by)
         found = (relation if limit is None else relation.limit(limit)).fetchall()
-        return [dict(zip(relation.columns, row, strict=True)) for row in found]
+        names = relation.columns  # asked for once: DuckDB makes the list anew each time
+        return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def frame(
