@@ -12,13 +12,15 @@ from vitzoo.errors import InputError, IntegrityError, VitzooError
 from vitzoo.zoo import Zoo
 
 ADDRESS = "s3://zoos/some/where"
+KEYS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 class Bucket:
     """A bucket with a zoo in it, and a log of what was asked for."""
 
-    def __init__(self, endpoint: str, client, caplog: pytest.LogCaptureFixture) -> None:
-        self.endpoint, self.client, self._caplog = endpoint, client, caplog
+    def __init__(self, endpoint: str, client) -> None:
+        self.endpoint, self.client = endpoint, client
+        self.log: pytest.LogCaptureFixture | None = None
 
     def put(self, root: Path, prefix: str = "some/where") -> None:
         for path in root.rglob("*"):
@@ -28,8 +30,9 @@ class Bucket:
 
     def take(self) -> list[str]:
         """Return the requests since the last call, as the server logged them."""
-        found = [record.getMessage() for record in self._caplog.records if record.name == "werkzeug"]
-        self._caplog.clear()
+        assert self.log is not None
+        found = [record.getMessage() for record in self.log.records if record.name == "werkzeug"]
+        self.log.clear()
         return found
 
 
@@ -39,32 +42,29 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def endpoint() -> Iterator[str]:
+def server(published: Path) -> Iterator[Bucket]:
+    import boto3
+
     moto = pytest.importorskip("moto.server")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    running = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    endpoint = "http://{}:{}".format(*running.get_host_and_port())
+    keys = {"aws_access_key_id": KEYS["AWS_ACCESS_KEY_ID"], "aws_secret_access_key": KEYS["AWS_SECRET_ACCESS_KEY"]}
+    found = Bucket(endpoint, boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1", **keys))
+    found.client.create_bucket(Bucket="zoos")
+    found.put(published)
+    yield found
+    running.stop()
 
 
 @pytest.fixture
-def bucket(
-    endpoint: str, published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> Bucket:
-    import boto3
-
+def bucket(server: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> Bucket:
     monkeypatch.setenv("VITZOO_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="zoos")
-    found = Bucket(endpoint, client, caplog)
-    found.put(published)
+    for name, value in {**KEYS, "AWS_ENDPOINT_URL": server.endpoint, "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    server.log = caplog
     caplog.set_level(logging.INFO, logger="werkzeug")
-    return found
+    return server
 
 
 def test_a_bucket_holds_the_same_zoo(bucket: Bucket, published: Path) -> None:
@@ -88,34 +88,31 @@ def test_one_tensor_comes_by_range_and_once(bucket: Bucket) -> None:
     assert all('"HEAD' in line for line in bucket.take())  # opening asks for versions
 
 
-def test_a_zoo_that_was_published_anew_is_read_anew(bucket: Bucket, tmp_path: Path) -> None:
-    before = vitzoo.open(ADDRESS)
-    other = publish(tmp_path / "other")
-    other.rebuild_catalogue()
-    bucket.client.put_object(
-        Bucket="zoos", Key="some/where/zoo.json", Body=b" " + (other.path / "zoo.json").read_bytes()
-    )
-    assert vitzoo.open(ADDRESS).path != before.path
+def test_a_zoo_that_was_published_anew_is_read_anew(bucket: Bucket, published: Path) -> None:
+    bucket.put(published, "anew")
+    before = vitzoo.open("s3://zoos/anew")
+    bucket.client.put_object(Bucket="zoos", Key="anew/zoo.json", Body=b" " + (published / "zoo.json").read_bytes())
+    assert vitzoo.open("s3://zoos/anew").path != before.path
 
 
 def test_what_is_not_there_is_said_so(bucket: Bucket) -> None:
     for address in ("s3://zoos/some", "s3://zoos", "s3://nobody-has-this/zoo"):
         with pytest.raises(InputError, match="is not a zoo that can be read from afar"):
             vitzoo.open(address)
-    checkpoint = vitzoo.open(ADDRESS).checkpoint("pre", 0)
-    bucket.client.delete_object(Bucket="zoos", Key="some/where/pretraining/pre/checkpoint_000000/model.safetensors")
-    with pytest.raises(IntegrityError, match=r"s3://zoos/some/where/.*/model.safetensors is missing"):
-        checkpoint.tensors(["small.bias"])
 
 
-def test_a_file_that_was_cut_off_is_not_kept(bucket: Bucket, published: Path) -> None:
-    checkpoint = vitzoo.open(ADDRESS).checkpoint("pre", 0)
+def test_a_file_that_is_gone_or_cut_off_is_not_kept(bucket: Bucket, published: Path) -> None:
+    bucket.put(published, "damaged")
+    checkpoint = vitzoo.open("s3://zoos/damaged").checkpoint("pre", 0)
+    place = "pretraining/pre/checkpoint_000000/model.safetensors"
     for size in (100_000, 20_000):  # the tensor is cut off, or lies behind the end
-        place = "pretraining/pre/checkpoint_000000/model.safetensors"
         body = (published / place).read_bytes()[:size]
-        bucket.client.put_object(Bucket="zoos", Key=f"some/where/{place}", Body=body)
+        bucket.client.put_object(Bucket="zoos", Key=f"damaged/{place}", Body=body)
         with pytest.raises(IntegrityError, match="too early"):
             checkpoint.tensors(["tall.weight"])
+    bucket.client.delete_object(Bucket="zoos", Key=f"damaged/{place}")
+    with pytest.raises(IntegrityError, match=rf"s3://zoos/damaged/{place} is missing"):
+        checkpoint.tensors(["tall.weight"])
 
 
 def test_credentials_that_are_missing_are_asked_for(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
