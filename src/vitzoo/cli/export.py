@@ -51,10 +51,10 @@ def export(
 
 
 def _print(found: "Result") -> None:
-    from vitzoo.sharing.exporting.contract import several
+    from vitzoo.analysis.words import counted
 
-    amount = f"{several(found.checkpoints, 'checkpoint')} of {several(found.members, 'member')}"
-    what = f"{several(found.files, 'file')}, {size(found.bytes)}"
+    amount = f"{counted(found.checkpoints, 'checkpoint')} of {counted(found.members, 'member')}"
+    what = f"{counted(found.files, 'file')}, {size(found.bytes)}"
     if found.written:
         print(f"Exported {amount} to {printable(found.out)}: {what}.")
     else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitzoo.cli.output import count, print_json, size
+from vitzoo.cli.places import directory
 from vitzoo.cli.values import printable
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ PARTIAL = 1
 
 def import_(
     source: Annotated[Path, typer.Argument(metavar="DIR", help="Folder with the models; it is only read.")],
-    zoo: Annotated[Path | None, typer.Option(help="Directory of the zoo to make or complete.")] = None,
+    zoo: Annotated[
+        Path | None, typer.Option(parser=directory, metavar="DIR", help="Directory of the zoo to make or complete.")
+    ] = None,
     layout: Annotated[str | None, typer.Option(help="official, folder or augreg; default: as it looks.")] = None,
     table: Annotated[Path | None, typer.Option(help="CSV or JSON with one row of factors per model (folder).")] = None,
     read_as: Annotated[

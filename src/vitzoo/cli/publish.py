@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vitzoo.cli.output import count, print_json, size
+from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
 from vitzoo.cli.waiting import Waiting
 from vitzoo.errors import InputError
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def publish(
-    zoo: Annotated[Path, typer.Argument(help="Directory of the zoo.")],
+    zoo: ZooPlace,
     to: Annotated[str, typer.Option(metavar="USER/NAME", help="The dataset on the hub; made if it is not there.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Write everything to --out, and send nothing.")] = False,
     out: Annotated[Path | None, typer.Option(help="New folder for --dry-run.")] = None,
@@ -45,6 +46,7 @@ def publish(
     if dry_run != (out is not None):
         raise InputError("--dry-run and --out DIR belong together: the folder is where a dry run writes.")
     address, opened, waiting = parse(to), vitzoo.open(zoo), Waiting()
+    opened.files.check_here("published")
     if out is None:
         check_login()  # before anything is computed
     else:
