@@ -24,15 +24,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ZOO, FOLDER = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
+PLACES = [Path(word).resolve() for word in sys.argv[1:3]] if __name__ == "__main__" else [Path(), Path()]
+ZOO, FOLDER = PLACES
 TOKEN = "canary-was-here"  # in every pickle and module that is planted
 PLANTED = ("params.pkl", ".metadata.pkl", "checkpoints", "pytorch_model.bin", "data.pkl", "evil.so")
 LOOPBACK = ("localhost", "")
 found: list[str] = []
-
-sys.dont_write_bytecode = True
-os.environ["PATH"] = ""  # no C compiler: measures then use NumPy, and no process is needed
-os.environ |= dict.fromkeys(("TMPDIR", "MPLCONFIGDIR", "VITZOO_CACHE", "XDG_CACHE_HOME"), str(FOLDER))
 
 
 class Forbidden(Exception):
@@ -256,6 +253,9 @@ def violate() -> list[str]:
 
 def main() -> None:
     out, sys.stdout = sys.stdout, sys.stderr
+    sys.dont_write_bytecode = True
+    os.environ["PATH"] = ""  # no C compiler: measures then use NumPy, and no process is needed
+    os.environ |= dict.fromkeys(("TMPDIR", "MPLCONFIGDIR", "VITZOO_CACHE", "XDG_CACHE_HOME"), str(FOLDER))
     import matplotlib.font_manager  # noqa: F401  lists this machine's fonts by a program, once
 
     sys.addaudithook(hook)

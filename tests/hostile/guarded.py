@@ -67,6 +67,7 @@ def serve() -> None:
     """Answer until there are no more lines."""
     from hostile_jobs import JOBS
 
+    os.fsync = lambda descriptor: None  # these zoos are thrown away, so nobody waits for the disk
     for line in sys.stdin:
         job, each = json.loads(line)
         while each:

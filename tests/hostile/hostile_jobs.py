@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,6 @@ def config(path: Path, root: Path) -> object:
     member = Zoo.open(root).members("finetuning")[0]
     return declaration.architecture(member.config, path)
 
-
-os.fsync = lambda descriptor: None  # these zoos are thrown away, so nobody waits for the disk
 
 READERS: dict[str, Callable[[Path, Path], object]] = {
     "weights": weights,

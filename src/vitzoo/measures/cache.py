@@ -63,10 +63,11 @@ class Cache:
         if not path.is_file():
             return None
         try:
-            found = safetensors_io.read(path, shapes)
-        except (IntegrityError, InputError, OSError):  # InputError: it lacks a name
+            there = safetensors_io.read_header(path)  # shapes first: a stranger's file may be any size
+            fits = all(name in there and _fits(there[name].shape, shape) for name, shape in shapes.items())
+            return safetensors_io.read(path, shapes) if fits else None
+        except (IntegrityError, InputError, OSError):
             return None
-        return found if all(_fits(found[name].shape, shape) for name, shape in shapes.items()) else None
 
     def put(self, key: str, arrays: Mapping[str, Any]) -> None:
         """Store arrays under a key, unless the zoo cannot be written to or a link leads out of it."""
