@@ -32,6 +32,8 @@ _TYPES = {
     "is_last": "BOOLEAN",
 }
 _ARROW = {"VARCHAR": "string", "BIGINT": "int64", "BOOLEAN": "bool"}
+# A folder above the zoo may be called 'lr=0.1', which DuckDB would take for a column.
+_READ = "SELECT * FROM read_parquet(?, hive_partitioning = false)"
 # Where a checkpoint lies follows from what it is. A path that does not could lead anywhere.
 _EPOCH = "printf('/checkpoint_%06d', epoch)"
 _POSSIBLE = f"ends_with(path, {_EPOCH}) AND regexp_full_match(sha256, '[0-9a-f]{{64}}') AND epoch >= 0 AND size >= 0"
@@ -74,10 +76,6 @@ def decode(
     except (duckdb.Error, IntegrityError):
         return None
     return (connection, meta) if _is_possible(connection, meta, places) else None
-
-
-# A folder above the zoo may be called 'lr=0.1', which DuckDB would take for a column.
-_READ = "SELECT * FROM read_parquet(?, hive_partitioning = false)"
 
 
 def _escape(path: Path) -> str:
