@@ -24,6 +24,7 @@ from vitzoo.cli.report import report
 from vitzoo.cli.show import show
 from vitzoo.cli.similarity import similarity
 from vitzoo.cli.tables import tables
+from vitzoo.cli.values import printable
 from vitzoo.cli.verify import verify
 from vitzoo.errors import VitzooError
 
@@ -86,7 +87,8 @@ def main(arguments: list[str] | None = None) -> int:
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
     except VitzooError as error:
-        print(f"error: {error}", file=sys.stderr)
+        text = "\n".join(map(printable, str(error).split("\n")))  # it may quote what a stranger wrote
+        print(f"error: {text}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130

@@ -68,11 +68,14 @@ class About:
 
 def about(zoo: "Zoo", names: Collection[str] | None = None) -> About:
     """Read what a zoo is, or the members with these names as if they were all of it."""
-    every = [row for row in zoo.rows(columns=["stage", "member", "epoch", "size"]) if _among(row, names)]
+    from vitzoo.zoo import query  # only here: it comes with the database
+
+    catalogue = zoo.catalogue()  # once: that of a zoo which has just been written is built anew whenever it is asked for
+    every = [row for row in query.rows(catalogue, columns=["stage", "member", "epoch", "size"]) if _among(row, names)]
     members = [member for member in zoo.members() if names is None or member.name in names]
-    last = [row for row in zoo.rows("is_last") if _among(row, names)]
+    last = [row for row in query.rows(catalogue, "is_last") if _among(row, names)]
     statuses = Counter[str](row["status"] for row in last)
-    whole = zoo.catalogue().summary["members"]
+    whole = catalogue.summary["members"]
     if names is None:
         statuses = Counter({name: count for name, count in whole.items() if name != "merged"})
         statuses["finished"] += whole.get("merged", 0)
