@@ -70,7 +70,7 @@ def about(zoo: "Zoo", names: Collection[str] | None = None) -> About:
     """Read what a zoo is, or the members with these names as if they were all of it."""
     from vitzoo.zoo import query  # only here: it comes with the database
 
-    catalogue = zoo.catalogue()  # once: that of a zoo which has just been written is built anew whenever it is asked for
+    catalogue = zoo.catalogue()  # once: a young one is built whenever it is asked for
     every = [row for row in query.rows(catalogue, columns=["stage", "member", "epoch", "size"]) if _among(row, names)]
     members = [member for member in zoo.members() if names is None or member.name in names]
     last = [row for row in query.rows(catalogue, "is_last") if _among(row, names)]
