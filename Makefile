@@ -7,6 +7,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ZOO    ?= zoos/nano
+# Processes that test; 0: one after another, so that tests of time have the machine to themselves.
+WORKERS ?= 2
 
 .PHONY: demo test install style types layers tests ray slow figures clean
 
@@ -42,7 +44,7 @@ layers: install
 	$(BIN)/lint-imports
 
 tests: install
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 ray: install
 	$(BIN)/pytest -m ray tests/growing

@@ -237,9 +237,10 @@ class TestRunning:
         assert 100 < found < 200
 
     def test_what_is_not_done_in_time_is_ended_and_a_failure(self, workload: Workload, tmp_path: Path):
+        before = set(memory.descendants(os.getpid()))  # other tests may have left something at work
         with pytest.raises(launch.Failed, match="not done in time"):
             launch.run("p1", workload, tmp_path / "run", Machine(1), limit=0.1)
-        assert memory.descendants(os.getpid())[1:] == []
+        assert set(memory.descendants(os.getpid())) <= before
 
     def test_a_failure_says_why(self, workload: Workload, tmp_path: Path):
         lost = Workload(**{**vars(workload), "data": str(tmp_path / "missing.npz")})
