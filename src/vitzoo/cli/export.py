@@ -9,10 +9,8 @@ from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json, size
 from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
-from vitzoo.errors import InputError
 
 if TYPE_CHECKING:
-    from vitzoo.measures.selection import Epochs
     from vitzoo.sharing.exporting.run import Result
 
 
@@ -37,7 +35,7 @@ def export(
     """
     from vitzoo.sharing.exporting.run import export as run
 
-    request, epochs = measuring.Request(zoo, where=where), _epochs(epoch)
+    request, epochs = measuring.Request(zoo, where=where), measuring.epochs(epoch, "--epoch")
     with request.waiting() as tell:
         opened = request.opened
         found = run(opened, to, out, where=where, epochs=epochs, part=part, copy=copy, dry_run=dry_run, tell=tell)
@@ -63,12 +61,3 @@ def _print(found: "Result") -> None:
         print(printable(note))
     if found.written:
         print(f"{printable(found.out)}/README.md says how to use it, provenance.json where it comes from.")
-
-
-def _epochs(text: str) -> "Epochs":
-    if text in ("last", "all"):
-        return text
-    try:
-        return sorted({int(part) for part in text.split(",")})
-    except ValueError:
-        raise InputError(f"--epoch {text!r} is neither 'last' nor 'all' nor whole numbers such as 0,5,10.") from None

@@ -8,7 +8,6 @@ from vitzoo.cli import measuring
 from vitzoo.cli.output import print_json, print_table
 from vitzoo.cli.places import ZooPlace
 from vitzoo.cli.values import printable
-from vitzoo.errors import InputError
 
 if TYPE_CHECKING:
     from vitzoo.analysis.tables.table import Table
@@ -39,7 +38,7 @@ def measure(
     """
     request = measuring.Request(zoo, data, cache, scope, device, where, download)
     groups = [name.strip() for name in by.split(",") if name.strip()]
-    chosen = _epochs(epochs)
+    chosen = measuring.epochs(epochs, "--epochs")
     table, frame, left_out = _last(request, groups) if chosen == "last" else _several(request, chosen, groups)
     found: dict[str, Any] = {}
     if quantiles:
@@ -96,15 +95,6 @@ def _members(frame: "DataFrame", quantiles: dict[str, Any]) -> list[dict[str, An
     names = ["stage", "member", "epoch", "sha256", *MEASURED]
     rows = finite(frame[names].to_dict("records")) if len(frame) else []
     return [row | ({"quantiles": quantiles[row["sha256"]]} if row["sha256"] in quantiles else {}) for row in rows]
-
-
-def _epochs(text: str) -> "Epochs":
-    if text in ("last", "all"):
-        return text
-    try:
-        return sorted({int(part) for part in text.split(",")})
-    except ValueError:
-        raise InputError(f"--epochs {text!r} is neither 'last' nor 'all' nor whole numbers such as 0,5,10.") from None
 
 
 def show(table: "Table") -> None:

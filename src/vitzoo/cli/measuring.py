@@ -127,6 +127,16 @@ class Request:
         }
 
 
+def epochs(text: str, option: str) -> "Epochs":
+    """Read which epochs an option means; InputError names the option."""
+    if text in ("last", "all"):
+        return text
+    try:
+        return sorted({int(part) for part in text.split(",")})
+    except ValueError:
+        raise InputError(f"{option} {text!r} is neither 'last' nor 'all' nor whole numbers such as 0,5,10.") from None
+
+
 def explain(left_out: "Sequence[LeftOut]", notes: Sequence[str]) -> None:
     """Print notes and what was left out on stderr."""
     for note in notes:

@@ -57,13 +57,9 @@ def size(number: float | None) -> str:
     >>> size(1_062_000_000_000), size(86_816_656), size(512)
     ('1.06 TB', '86.8 MB', '512 B')
     """
-    if number is None:
-        return "unknown"
-    units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"]
-    while number >= 999.5 and len(units) > 1:
-        number /= 1000
-        units.pop(0)
-    return f"{number:.3g} {units[0]}"
+    from vitzoo.analysis import words
+
+    return "unknown" if number is None else words.size(number)
 
 
 def flop(number: float | None) -> str:

@@ -177,7 +177,7 @@ def _origin(member: Member) -> dict[str, str | int] | None:
     if member.parent is None or len(member.epochs()) > 0:
         return None
     source = member.parent.checkpoint()
-    return {"member": source.member.name, "epoch": source.epoch, "sha256": source.sha256}
+    return source.edge
 
 
 class Writer:

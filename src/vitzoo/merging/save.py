@@ -13,7 +13,7 @@ from vitzoo.zoo.layout import MERGING, check_name
 
 def reference(checkpoint: Checkpoint, share: float | None = None) -> dict[str, Any]:
     """Return what is recorded of a checkpoint that was merged, and its share of the weights if it has one."""
-    found = {"member": checkpoint.member.name, "epoch": checkpoint.epoch, "sha256": checkpoint.sha256}
+    found = checkpoint.edge
     return found if share is None else {**found, "share": share}
 
 

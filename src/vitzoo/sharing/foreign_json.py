@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from vitzoo.errors import InputError, IntegrityError
-from vitzoo.zoo.strict_json import MAX_BYTES, MAX_DEPTH, read_bytes
+from vitzoo.zoo.strict_json import MAX_BYTES, MAX_DEPTH, check_depth, read_bytes, without_duplicates
 
 
 def parse(data: bytes, where: object, limit: int = MAX_BYTES) -> Any:
@@ -19,7 +19,10 @@ def parse(data: bytes, where: object, limit: int = MAX_BYTES) -> Any:
         raise InputError(f"{where} has more than {limit:,} bytes of JSON, which is not read.")
     try:
         value = json.loads(
-            data.decode("utf-8-sig"), object_pairs_hook=_object, parse_constant=lambda text: None, parse_float=_float
+            data.decode("utf-8-sig"),
+            object_pairs_hook=without_duplicates,
+            parse_constant=lambda text: None,
+            parse_float=_float,
         )
         if data.count(b"{") + data.count(b"[") > MAX_DEPTH:  # only then can it be too deep
             check_depth(value)
@@ -43,22 +46,6 @@ def read_text(path: Path, limit: int) -> bytes:
         return read_bytes(path, limit)
     except IntegrityError as error:  # what is damaged there is not ours, so it is bad input here
         raise InputError(str(error).partition(". ")[0] + ".") from None
-
-
-def check_depth(value: Any, depth: int = 1) -> None:
-    """ValueError if a value is nested more than a zoo's JSON may be."""
-    if depth > MAX_DEPTH:
-        raise ValueError(f"nested more than {MAX_DEPTH} deep")
-    if isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            check_depth(item, depth + 1)
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    value = dict(pairs)
-    if len(value) != len(pairs):
-        raise ValueError("a key occurs twice in one object")
-    return value
 
 
 def _float(text: str) -> float | None:

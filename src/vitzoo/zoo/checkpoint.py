@@ -52,6 +52,11 @@ class Checkpoint:
         return f"{self.member.place}/{self.path.name}"
 
     @property
+    def edge(self) -> dict[str, Any]:
+        """How what came of this checkpoint refers to it: ``{"member", "epoch", "sha256"}``."""
+        return {"member": self.member.name, "epoch": self.epoch, "sha256": self.sha256}
+
+    @property
     def metrics(self) -> dict[str, float | None]:
         """What was measured in this epoch; ``None`` where the value was not finite."""
         return dict(self.manifest["metrics"])

@@ -285,7 +285,7 @@ class Member:
     def _edge(self, before: int | None, parent: Mapping[str, Any] | None) -> dict[str, Any] | None:
         """Check the reference to the checkpoint these weights came from, or fill in the previous one."""
         if before is not None:
-            own = {"member": self.name, "epoch": before, "sha256": Checkpoint(self, before).sha256}
+            own = Checkpoint(self, before).edge
             if parent is not None and dict(parent) != own:
                 raise InputError(
                     f"A checkpoint of {self.name} comes from its previous one, epoch {before}, not {parent}."

@@ -24,12 +24,16 @@ def parse(data: bytes, where: object) -> Any:
         raise IntegrityError(f"{where} has more than {MAX_BYTES:,} bytes of JSON. {REMEDY}.")
     try:
         value = json.loads(
-            data.decode(), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float, parse_int=_int
+            data.decode(),
+            object_pairs_hook=without_duplicates,
+            parse_constant=_constant,
+            parse_float=_float,
+            parse_int=_int,
         )
         if b"\\ud" in data or b"\\uD" in data:  # only then can there be half of a surrogate pair
             json.dumps(value, ensure_ascii=False).encode()
         if data.count(b"{") + data.count(b"[") > MAX_DEPTH:  # only then can it be too deep
-            _check_depth(value, 1)
+            check_depth(value)
     except (ValueError, RecursionError) as error:
         text = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         raise IntegrityError(f"{where} is not valid JSON: {text}. {REMEDY}.") from None
@@ -95,7 +99,8 @@ def number(value: Any) -> int | float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its pairs; ValueError if a key occurs twice."""
     value = dict(pairs)
     if len(value) != len(pairs):
         raise ValueError("a key occurs twice in one object")
@@ -121,9 +126,10 @@ def _int(text: str) -> int:
     return value
 
 
-def _check_depth(value: Any, depth: int) -> None:
+def check_depth(value: Any, depth: int = 1) -> None:
+    """ValueError if a value is nested more than a zoo's JSON may be."""
     if depth > MAX_DEPTH:
         raise ValueError(f"nested more than {MAX_DEPTH} deep")
     if isinstance(value, dict | list):
         for item in value.values() if isinstance(value, dict) else value:
-            _check_depth(item, depth + 1)
+            check_depth(item, depth + 1)

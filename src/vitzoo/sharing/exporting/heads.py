@@ -1,5 +1,6 @@
 """MLP heads, which no stock model of timm or Hugging Face has: a file of their own, and how they are put on."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vitzoo.sharing.exporting.contract import Item, Order
@@ -53,12 +54,17 @@ def readme(item: Item, code: str) -> str:
     return README.format(name=item.row["member"], epoch=item.row["epoch"], code=code)
 
 
-def usage(code: str) -> str:
-    """Say how an MLP head is put on, for the README of an export."""
-    return USAGE.format(code=code)
+def usage(order: Order, stock: str, put_on: Callable[[Item, str], str]) -> str:
+    """Say how a stock model is opened, and an MLP head put on, each if there is one, for the README of an export.
+
+    ``stock`` is text with a ``{folder}``; ``put_on`` writes Python that puts the head of an item in a folder on.
+    """
+    plain, mlp = _examples(order)
+    said = [stock.format(folder=plain.folder)] if plain else []
+    return "\n".join(said + ([USAGE.format(code=put_on(mlp, mlp.folder))] if mlp else []))
 
 
-def examples(order: Order) -> tuple[Item | None, Item | None]:
+def _examples(order: Order) -> tuple[Item | None, Item | None]:
     """Return the first item that is a stock model, and the first with an MLP head."""
     found: dict[bool, Item] = {}
     for items in order.members:

@@ -115,9 +115,7 @@ def write(order: Order, folder: Path, tell: Tell) -> tuple[str, ...]:
 
 def usage(order: Order) -> str:
     """Say how a directory is opened, and a head put on."""
-    stock, mlp = heads.examples(order)
-    said = [USAGE.format(folder=stock.folder)] if stock else []
-    return "\n".join(said + ([heads.usage(put_on(mlp, mlp.folder))] if mlp else []))
+    return heads.usage(order, USAGE, put_on)
 
 
 def put_on(item: Item, folder: str) -> str:

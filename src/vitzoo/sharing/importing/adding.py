@@ -110,9 +110,7 @@ def _renumbered(ready: Mapping[int, Ready], found: Found, came: Origin) -> dict[
 
 
 def _commit(member: Member, by_epoch: Mapping[int, Ready], metrics: Lines, came: Origin) -> None:
-    edge = None
-    if came.checkpoint is not None:
-        edge = {"member": came.checkpoint.member.name, "epoch": came.checkpoint.epoch, "sha256": came.checkpoint.sha256}
+    edge = came.checkpoint.edge if came.checkpoint else None
     for count, epoch in enumerate(sorted(by_epoch)):
         member.commit(epoch, by_epoch[epoch], metrics.get(epoch, {}), None if count else edge)
     member.record_epochs({"epoch": epoch, **line} for epoch, line in sorted(metrics.items()) if epoch not in by_epoch)

@@ -94,10 +94,7 @@ def _equal(weights: Mapping[str, np.ndarray], member: Member, epoch: int | None)
 
 
 def _fits(weights: Mapping[str, np.ndarray], member: Member) -> bool:
-    from vitzoo.zoo import safetensors_io
-    from vitzoo.zoo.layout import WEIGHTS
-
-    slots = safetensors_io.read_header(member.checkpoint().path / WEIGHTS)
+    slots = member.checkpoint().header()
     return all(name in slots and slots[name].shape == array.shape for name, array in weights.items())
 
 

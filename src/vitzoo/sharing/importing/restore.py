@@ -7,14 +7,13 @@ from typing import Any
 
 from vitzoo.errors import InputError, IntegrityError
 from vitzoo.sharing import foreign_json
+from vitzoo.sharing.official.places import OURS
 from vitzoo.zoo import Member, Zoo, imported, zoo_json
 from vitzoo.zoo.checkpoint import is_edge
 from vitzoo.zoo.commit import Ready
 from vitzoo.zoo.layout import BLUEPRINT, MERGING, PRETRAINING, ZOO_JSON
 from vitzoo.zoo.member import check_config
 from vitzoo.zoo.strict_json import MAX_BYTES
-
-KEY = "vitzoo::"
 
 
 @dataclass(frozen=True)
@@ -29,12 +28,16 @@ class Head:
 
 @dataclass(frozen=True)
 class Travelled:
-    """What an export wrote of a member: its config, all its epochs, what it came from, and its checkpoints' digests."""
+    """What an export wrote of a member: its config, all its epochs, what it came from, its checkpoints' digests.
+
+    ``diverged`` is the epoch in which its training did, if so.
+    """
 
     config: dict[str, Any]
     epochs: list[int]
     origin: dict[str, Any] | None
     checkpoints: dict[int, dict[str, Any]]
+    diverged: int | None = None
 
 
 def head(folder: Path) -> Head | None:
@@ -49,15 +52,15 @@ def head(folder: Path) -> Head | None:
     return Head(found["name"], found["licence"], found["execution"], text)
 
 
-def read(declared: Mapping[str, Any]) -> Travelled | None:
+def read(declared: Mapping[str, Any], diverged: int | None) -> Travelled | None:
     """Return what travelled in a published config; ``None`` if nothing did. InputError if it is not sound."""
-    if f"{KEY}config" not in declared:
+    if f"{OURS}config" not in declared:
         return None
     config, epochs, origin, told = (
-        declared.get(f"{KEY}{name}") for name in ("config", "epochs", "origin", "checkpoints")
+        declared.get(f"{OURS}{name}") for name in ("config", "epochs", "origin", "checkpoints")
     )
     try:
-        checked = check_config(config, f"{KEY}config")
+        checked = check_config(config, f"{OURS}config")
     except IntegrityError as error:
         raise InputError(str(error)) from None
     if (
@@ -66,9 +69,9 @@ def read(declared: Mapping[str, Any]) -> Travelled | None:
         or not (origin is None or is_edge(origin))
         or checked["stage"] == MERGING
     ):
-        raise InputError(f"its {KEY} keys are not what an export writes")
+        raise InputError(f"its {OURS} keys are not what an export writes")
     by_epoch = {int(e): dict(v) for e, v in told.items() if e.isascii() and e.isdigit() and isinstance(v, dict)}
-    return Travelled(checked, sorted(epochs), origin, by_epoch)
+    return Travelled(checked, sorted(epochs), origin, by_epoch, diverged)
 
 
 def add(
@@ -86,15 +89,13 @@ def add(
         if file.sha256 != left_with:
             raise InputError(f"{key}, epoch {epoch}, has other weights than were exported.")
     member = zoo.add_member(_config(travelled, layout, key, sorted(ready)))
-    edge = _edge(zoo, travelled, member)
+    edge = _edge(zoo, travelled)
     for count, epoch in enumerate(sorted(ready)):
         file = replace(ready[epoch], source=travelled.checkpoints[epoch].get("source"))
-        metrics = {name: value for name, value in lines.get(epoch, {}).items() if name != "diverged"}
-        member.commit(epoch, file, metrics, None if count else edge)
-    for epoch, line in sorted(lines.items()):
-        if line.get("diverged"):
-            member.record_divergence(epoch, {name: value for name, value in line.items() if name != "diverged"})
-    others = {epoch: line for epoch, line in lines.items() if epoch not in ready and not line.get("diverged")}
+        member.commit(epoch, file, lines.get(epoch, {}), None if count else edge)
+    if travelled.diverged is not None:
+        member.record_divergence(travelled.diverged, lines[travelled.diverged])
+    others = {epoch: line for epoch, line in lines.items() if epoch not in (*ready, travelled.diverged)}
     member.record_epochs({"epoch": epoch, **line} for epoch, line in sorted(others.items()))
     return member
 
@@ -110,12 +111,11 @@ def _config(travelled: Travelled, layout: str, key: str, epochs: list[int]) -> d
     return config | {"imported": imported.make(layout, key, config["name"], {}, epochs, [note])}
 
 
-def _edge(zoo: Zoo, travelled: Travelled, member: Member) -> dict[str, Any] | None:
+def _edge(zoo: Zoo, travelled: Travelled) -> dict[str, Any] | None:
     """Return the first checkpoint's parent: as recorded if that came along, else the last checkpoint of the parent."""
     if travelled.config["parent"] is None:
         return None
     origin, parent = travelled.origin, zoo.member(travelled.config["parent"]["member"])
     if origin and origin["member"] == parent.name and origin["epoch"] in parent.epochs():
         return origin
-    last = parent.checkpoint()
-    return {"member": parent.name, "epoch": last.epoch, "sha256": last.sha256}
+    return parent.checkpoint().edge

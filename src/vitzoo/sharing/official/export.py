@@ -14,7 +14,7 @@ from vitzoo.sharing.exporting import files
 from vitzoo.sharing.exporting.contract import Exporter, Item, Order, Survey, Tell
 from vitzoo.sharing.exporting.each import each
 from vitzoo.sharing.official import told
-from vitzoo.sharing.official.places import HEAD, RESULT
+from vitzoo.sharing.official.places import HEAD, OURS, RESULT
 from vitzoo.zoo import Member
 from vitzoo.zoo.layout import BLUEPRINT, CONFIG, FORMAT, MERGING, WEIGHTS, ZOO_JSON, checkpoint_name
 from vitzoo.zoo.strict_json import encode
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 PICKLE = "checkpoints"
 PREFIX = "vit."
 OVERHEAD = 24_000  # bytes of a pickle beyond its tensors: names, shapes and the archive's table
-OURS = "vitzoo::"
 USAGE = """\
 The tree of the published ViT zoo: its own code reads it, and `vitzoo import` makes the same zoo of it again.
 

@@ -13,6 +13,7 @@ ROOTS = {
     "finetuning": "finetuning",
     "vit_cifar100_finetuned": "finetuning",
 }
+OURS = "vitzoo::"  # in an export of ours: how keys of a config begin that the published ones lack
 HEAD = "vitzoo"  # in an export of ours: what it says of the zoo as a whole
 CONFIGS = ("config.json", "params.json")  # the first that is there; never params.pkl, a pickle
 RESULT = "result.json"

@@ -1,6 +1,5 @@
 """Which reader a folder needs."""
 
-from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -12,8 +11,6 @@ from vitzoo.zoo.layout import ZOO_JSON
 
 #: Readers by name; the first that recognises a folder reads it, the least demanding is the last.
 LAYOUTS: dict[str, ModuleType] = {layout.NAME: layout for layout in (augreg, official, folder)}
-
-Look = Callable[[Path, Path | None], Survey]
 
 
 def survey(root: Path, layout: str | None = None, table: Path | None = None, by: str = "released") -> Survey:

@@ -64,8 +64,12 @@ def survey(root: Path, table: Path | None = None, by: str = "released") -> Surve
             trials[key] = _trial(key, place, by)
         except InputError as error:
             found.unplaced.append(Unplaced(key, str(error), model=True))
+    backbones: dict[str, dict[str, _Trial]] = {}  # by name, then by key
+    for key, trial in trials.items():
+        if trial.found.stage == "pretraining":
+            backbones.setdefault(trial.found.name, {})[key] = trial
     for trial in trials.values():
-        _find_parent(trial, trials)
+        _find_parent(trial.found, backbones)
         found.members.append(trial.found)
     return found
 
@@ -76,8 +80,9 @@ def _trial(key: str, place: Path, by: str) -> _Trial:
     if not numbers:
         raise InputError("it has no checkpoint with weights")
     curve = curves.read(place / RESULT) if (place / RESULT).is_file() else curves.Curve()
-    if travelled := restore.read(config):
-        return _Trial(_travelled(key, travelled, numbers, curve), numbers)
+    if travelled := restore.read(config, curve.diverged):  # numbers are epochs, and nothing has to be guessed
+        name, stage = travelled.config["name"], travelled.config["stage"]
+        return _Trial(Found(key, name, stage, numbers, metrics=curve.lines, travelled=travelled), numbers)
     stage = stage_of(key, config)
     epochs = numbering(curve.lines, numbers)
     found = Found(
@@ -98,25 +103,12 @@ def _trial(key: str, place: Path, by: str) -> _Trial:
     return _Trial(found, numbers, epochs.of_number)
 
 
-def _travelled(key: str, travelled: restore.Travelled, numbers: dict[int, File], curve: curves.Curve) -> Found:
-    """Take a member that we exported as it was: numbers are epochs, and nothing has to be guessed."""
-    lines = (
-        curve.lines
-        if curve.diverged is None
-        else curve.lines | {curve.diverged: curve.lines[curve.diverged] | {"diverged": True}}
-    )
-    config = travelled.config
-    return Found(key, config["name"], config["stage"], numbers, metrics=lines, travelled=travelled)
-
-
-def _find_parent(trial: _Trial, trials: dict[str, _Trial]) -> None:
+def _find_parent(found: Found, backbones: dict[str, dict[str, _Trial]]) -> None:
     """Name the parent of a fine-tuned member: what its config says, else the folder it lies in."""
-    found = trial.found
     if found.stage != "finetuning" or found.travelled:
         return
     hints = parent_names(found.key, found.declared)
-    backbones = {key: other for key, other in trials.items() if other.found.stage == "pretraining"}
-    named = dict.fromkeys(key for hint in hints for key, other in backbones.items() if other.found.name == hint)
+    named = {key: backbone for hint in hints for key, backbone in backbones.get(hint, {}).items()}
     found.parent_hint = hints[0] if hints else None
     if not named:
         return
@@ -125,7 +117,7 @@ def _find_parent(trial: _Trial, trials: dict[str, _Trial]) -> None:
     if len(hints) > 1 and rivals:
         found.notes.append(f"its config names {hints[0]!r} as its parent, its folder {hints[1]!r}")
     number = parent_number(found.declared)
-    parent = backbones[found.parent]
+    parent = named[found.parent]
     if number in parent.numbers:
         found.parent_epoch = number + parent.of_number
 
@@ -158,11 +150,11 @@ def _checkpoints(place: Path, notes: list[str]) -> dict[int, File]:
 
 def _members(place: Path, root: Path, depth: int, unplaced: list[Unplaced]) -> Iterator[Path]:
     """Yield folders with checkpoints or a curve; what is neither such a folder nor on the way to one is unplaced."""
-    folders = _folders(place)
+    folders, others = _entries(place)
     if place != root and (any(number_of(f.name) is not None for f in folders) or (place / RESULT).is_file()):
         yield place
         return
-    for entry in _others(place):
+    for entry in others:
         if entry.name in DOCUMENTS and place == root:
             continue
         reason = "is a symbolic link, which is not followed" if entry.is_symlink() else "belongs to no member"
@@ -176,11 +168,15 @@ def _members(place: Path, root: Path, depth: int, unplaced: list[Unplaced]) -> I
 
 
 def _folders(place: Path) -> list[Path]:
-    return [path for path in _listed(place) if path.is_dir() and not path.is_symlink()]
+    return _entries(place)[0]
 
 
-def _others(place: Path) -> list[Path]:
-    return [path for path in _listed(place) if path.is_symlink() or not path.is_dir()]
+def _entries(place: Path) -> tuple[list[Path], list[Path]]:
+    """Return the folders in a place, and what else is there, links among it."""
+    folders, others = [], []
+    for path in _listed(place):
+        (folders if path.is_dir() and not path.is_symlink() else others).append(path)
+    return folders, others
 
 
 def _listed(place: Path) -> list[Path]:
